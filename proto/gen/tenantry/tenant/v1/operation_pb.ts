@@ -28,7 +28,7 @@ export type Operation = Message<"tenantry.tenant.v1.Operation"> & {
   operationId: string;
 
   /**
-   * The tenant of the subject that asked.
+   * The tenant that it works on.
    *
    * @generated from field: string tenant_id = 2;
    */
@@ -306,7 +306,7 @@ export const ReportProgressResponseSchema: GenMessage<ReportProgressResponse> = 
   messageDesc(file_tenantry_tenant_v1_operation, 9);
 
 /**
- * Long-running operations (AIP-151). An operation belongs to the tenant of the subject that asked for it.
+ * Long-running operations (AIP-151). An operation belongs to the tenant that it works on.
  *
  * @generated from service tenantry.tenant.v1.OperationService
  */
