@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { AppError } from '../mesh/errors.js'
+import type { AppError } from '../mesh/errors.js'
 import { afterSql, orderSql, parseOrderBy } from './order.js'
 
 const FIELDS = ['name', 'age']
