@@ -14,7 +14,7 @@ export type DbCall = Pick<Call, 'tenant' | 'deadline' | 'mayWrite' | 'span'> & {
 export type ContextPurpose = 'tenant' | 'platform' | 'provision'
 
 export interface Tx {
-  run<S extends readonly Statement<never>[]>(...statements: { [K in keyof S]: S[K] }): Promise<{ [K in keyof S]: RowsOf<S[K]> }>
+  run<S extends readonly Statement<unknown>[]>(...statements: S): Promise<{ [K in keyof S]: RowsOf<S[K]> }>
 }
 
 /**
@@ -23,7 +23,7 @@ export interface Tx {
  */
 export interface Database {
   /** BEGIN, context, statements and COMMIT in one pipelined round trip: each statement's rows. Rejects unless COMMIT answered COMMIT. */
-  run<S extends readonly Statement<never>[]>(call: DbCall, ...statements: S): Promise<{ [K in keyof S]: RowsOf<S[K]> }>
+  run<S extends readonly Statement<unknown>[]>(call: DbCall, ...statements: S): Promise<{ [K in keyof S]: RowsOf<S[K]> }>
   /** For the few that need a result between statements. Rolled back when `work` throws. */
   transact<T>(call: DbCall, work: (tx: Tx) => Promise<T>): Promise<T>
   /** Whether a connection answers. */
