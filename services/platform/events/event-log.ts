@@ -44,8 +44,16 @@ export interface Consumer {
   lag(): Promise<bigint>
 }
 
-/** Offsets by topic and partition, opaque to callers. */
+/** For each partition (`positionKey`) the offset to read next; one that is absent is read from its beginning. */
 export type Position = Readonly<Record<string, bigint>>
+
+export const positionKey = (topic: Topic, partition: number): string => `${topic}/${partition}`
+
+/** The position after a message. */
+export const advance = (position: Position, message: StoredMessage): Position => ({
+  ...position,
+  [positionKey(message.topic, message.partition)]: message.offset + 1n,
+})
 
 /**
  * The event log: partitioned topics, ordered within a partition, at least once. Adapters: embedded (Postgres), Kafka. The partition of a key is
@@ -57,6 +65,8 @@ export interface EventLog {
   consume(options: ConsumeOptions): Promise<Consumer>
   /** Every partition of the topics to this one reader, from a position of its own (absent: from the end). Serves watches, never security. */
   tail(topics: readonly Topic[], from: Position | undefined, signal: AbortSignal): AsyncIterable<StoredMessage>
+  /** The position at the end of all partitions: where a tail without one begins. */
+  end(topics: readonly Topic[]): Promise<Position>
   ready(): Promise<boolean>
   close(): Promise<void>
 }
