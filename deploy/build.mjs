@@ -59,9 +59,13 @@ const keepOwnPlace = {
   setup(build) {
     build.onLoad({ filter: /[\\/]services[\\/].*\.ts$/ }, ({ path }) => {
       const source = readFileSync(path, 'utf8')
-      if (!source.includes('import.meta.url')) return undefined
+      if (!/import\.meta\.(url|dirname)/.test(source)) return undefined
       const place = relative(root, path).split(sep).join('/').replace(/\.ts$/, '.js')
-      return { contents: source.replaceAll('import.meta.url', `new URL('../../${place}', import.meta.url).href`), loader: 'ts' }
+      const own = `new URL('../../${place}', import.meta.url)`
+      const contents = source.replaceAll(/import\.meta\.(url|dirname)/g, (_, what) =>
+        what === 'url' ? `${own}.href` : `__fileURLToPath(new URL('.', ${own}))`,
+      )
+      return { contents, loader: 'ts' }
     })
   },
 }

@@ -49,6 +49,8 @@ export const gauge = (registry: MetricsRegistry, name: string, help: string, rea
 }
 
 export interface Durations<L extends string> {
+  /** Makes a series before it has an observation. */
+  begin(labels: Record<L, string>): void
   /** `traceId`, of a sampled call only, becomes the bucket's exemplar. */
   observe(labels: Record<L, string>, seconds: number, traceId?: string): void
 }
@@ -71,6 +73,7 @@ export const durations = <const L extends string>(
   })
   for (const labels of series) metric.zero(labels)
   return {
+    begin: (labels) => metric.zero(labels),
     observe: (labels, value, traceId) =>
       metric.observe(traceId === undefined ? { labels, value } : { labels, value, exemplarLabels: { trace_id: traceId } as never }),
   }

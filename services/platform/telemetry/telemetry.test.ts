@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { SpanKind } from '@opentelemetry/api'
 import { tracing } from '@opentelemetry/sdk-node'
+import { createChainMetrics } from './chain-metrics.js'
 import { serveHealth } from './http.js'
 import type { HealthServer } from './http.js'
 import { logError } from './log-error.js'
@@ -141,6 +142,24 @@ describe('metrics', () => {
     age = 7
     expect(await registry.metrics()).toContain('facts_age_seconds 7\n')
     expect(await registry.metrics()).toContain('refusals_total{reason="FACTS_STALE"} 0')
+  })
+})
+
+describe('createChainMetrics()', () => {
+  it('has a series for each method before its first call, and names the error of one that failed', async () => {
+    const registry = createRegistry(target)
+    const metrics = createChainMetrics(registry)
+    const read = metrics.method('a.B/Read')
+    metrics.method('a.B/Write')
+    read.started()
+    read.started()
+    read.finished('PERMISSION_DENIED', 'NOT_OWNER', 0.002, undefined)
+    const text = await registry.metrics()
+    expect(text).toContain(
+      'rpc_server_call_duration_seconds_count{rpc_method="a.B/Write",rpc_system_name="grpc",rpc_response_status_code="OK",error_type=""} 0',
+    )
+    expect(text).toContain('rpc_response_status_code="PERMISSION_DENIED",error_type="NOT_OWNER"} 1')
+    expect(text).toContain('rpc_server_active_calls 1')
   })
 })
 
