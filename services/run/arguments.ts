@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { integer } from '../platform/config/fields.js'
 import type { ConfigKey } from '../platform/config/schema.js'
-import { SERVICES } from './services.js'
+import { ENDPOINTS } from '../platform/runtime/endpoints.js'
 
 export interface RunArguments {
   readonly mode: 'all' | 'mesh'
@@ -38,7 +38,7 @@ export const parseArguments = (argv: readonly string[]): RunArguments => {
     const port = integer(0, 65_535).safeParse(values.port)
     if (!port.success) throw new UsageError(`--port ${port.error.issues[0]!.message}\n${USAGE}`)
     overrides.portGateway = port.data
-    if (port.data === 0) for (const { portKey } of Object.values(SERVICES)) overrides[portKey] = 0
+    if (port.data === 0) for (const { port: key } of Object.values(ENDPOINTS)) overrides[key] = 0
   }
   return { mode, fresh: values.fresh ?? false, overrides }
 }

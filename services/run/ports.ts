@@ -1,42 +1,41 @@
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import type { Config } from '../platform/config/schema.js'
-import type { ServiceName } from '../platform/mesh/call.js'
-import { SERVICES } from './services.js'
+import { ENDPOINTS } from '../platform/runtime/endpoints.js'
 
-export type Ports = Readonly<Record<ServiceName, { readonly port: number; readonly metrics: number }>>
-
-const listen = (host: string): Promise<Server> =>
+const listen = (host: string, port: number): Promise<Server> =>
   new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, host, () => resolve(server))
+    server.listen(port, host, () => resolve(server))
   })
 
 const portOf = (server: Server): number => (server.address() as { port: number }).port
 
 /**
- * The ports of all services, with free ones for 0: chosen before any process starts, so that each knows where the others will be. All are held at
- * once while choosing, so that none is given twice.
+ * The configuration with a free port for each service on port 0, and its metrics port above it free too: chosen before anything starts, so that every
+ * process knows where the others will be. All are held at once while choosing, so that none is given twice.
  */
-export const choosePorts = async (config: Config): Promise<Ports> => {
+export const withPorts = async (config: Config): Promise<Config> => {
   const held: Server[] = []
-  const free = async (host: string): Promise<number> => {
-    const server = await listen(host)
-    held.push(server)
-    return portOf(server)
-  }
-  const ports = {} as Record<ServiceName, { port: number; metrics: number }>
-  try {
-    for (const [name, { portKey }] of Object.entries(SERVICES)) {
-      const wanted = config[portKey]
-      ports[name as ServiceName] =
-        wanted === 0
-          ? { port: await free(config.host), metrics: await free('127.0.0.1') }
-          : { port: wanted, metrics: wanted + config.metricsPortOffset }
+  const pair = async (): Promise<number> => {
+    for (let attempt = 0; attempt < 50; attempt++) {
+      const server = await listen(config.host, 0)
+      held.push(server)
+      try {
+        held.push(await listen('127.0.0.1', portOf(server) + config.metricsPortOffset))
+        return portOf(server)
+      } catch {
+        // Its neighbour is taken, or beyond the last port: another one.
+      }
     }
+    throw new Error('no free pair of ports')
+  }
+  const chosen: Partial<Config> = {}
+  try {
+    for (const { port } of Object.values(ENDPOINTS)) if (config[port] === 0) chosen[port] = await pair()
   } finally {
     await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))))
   }
-  return ports
+  return { ...config, ...chosen }
 }
