@@ -8,7 +8,8 @@ export type PolicyInput = Record<string, unknown>
  * POLICY_ERROR. Only `allow === true` allows.
  */
 export interface DecisionPoint {
-  decide(input: PolicyInput): PolicyAnswer
+  /** Takes the input, or its JSON where that was made already. */
+  decide(input: PolicyInput | string): PolicyAnswer
   /** Of the bundle in force. */
   readonly revision: bigint
   readonly ready: boolean

@@ -16,7 +16,9 @@ export const file_tenantry_authz_v1_input: GenFile = /*@__PURE__*/
 
 /**
  * What the policy sees of a call: the same for every service and every method. In Rego it is read with the names of this
- * file (snake case); enum-like values are lower-case strings, absent messages are absent keys.
+ * file (snake case); enum-like values are lower-case strings (of an enum, the value's name without its prefix); absent messages, a workload's
+ * service or tenant that it has not, and an unknown ip are absent keys. Of a tenant that is neither the subject's nor an operator's business nothing is
+ * told: it looks unknown.
  *
  * @generated from message tenantry.authz.v1.Input
  */
@@ -167,7 +169,7 @@ export type Subject = Message<"tenantry.authz.v1.Subject"> & {
   session: string;
 
   /**
-   * "active", "suspended", "deleted" or "unknown".
+   * "active", "suspended", "deleted", "revoked" (the session of this token was) or "unknown".
    *
    * @generated from field: string status = 10;
    */
