@@ -13,7 +13,10 @@ export interface KeyStore {
   createTenantKeys(tenantId: string): Promise<PublicKey>
   /** A user's X25519 pair. */
   createUserKeys(tenantId: string, userId: string): Promise<PublicKey>
-  /** A symmetric data key of 32 bytes for a purpose of one service (`identity.request`, `data.request`, `page-tokens`...), made when first asked for. */
+  /**
+   * A symmetric data key of 32 bytes, made when first asked for. A purpose begins with its service (`identity.request`, `data.request`): no other gets it.
+   * The caller owns the buffer.
+   */
   dataKey(tenantId: string, purpose: string): Promise<{ keyId: string; key: Buffer }>
   /** ECDH with the private half of `keyId`: only the audit service is given a store that can. 32 bytes; throws KeyDestroyed. */
   agree(tenantId: string, keyId: string, ephemeralPublic: Uint8Array): Promise<Buffer>
