@@ -4,6 +4,8 @@ import type { RowsOf, Statement } from './statement.js'
 /** What a transaction needs of a call; a background worker makes one itself with `systemCall`. */
 export type DbCall = Pick<Call, 'tenant' | 'deadline' | 'mayWrite' | 'span'> & {
   readonly purpose?: ContextPurpose
+  /** The operation that a context of purpose `provision` is for. */
+  readonly operation?: string
   readonly method?: { readonly name: string }
 }
 

@@ -19,6 +19,8 @@ export interface Statement<Row = Record<string, unknown>> {
   readonly constraints?: Readonly<Record<string, { reason: ReasonName; message: string }>>
   /** Whether it changes anything: refused while the call may not write. */
   readonly writes?: boolean
+  /** Further parts of its `with`, which see the changed rows as `changed`: what `emitting` and `once` add. Never written by hand. */
+  readonly also?: readonly string[]
   /** Never set: carries the row type. */
   readonly _row?: Row
 }
