@@ -34,7 +34,7 @@ const MOST_EXPIRED = 2_000
 // Of one statement; larger ones are sent in parts, in order.
 const MOST_PRODUCED = 1_000
 
-/** The EventLog on a Postgres database of its own (its migrations stand beside): the default, for one cluster. Pools are the caller's to close. */
+/** The EventLog on a Postgres database of its own (`migrateEventLog` makes it): the default, for one cluster. Pools are the caller's to close. */
 export const createEmbeddedLog = (options: EmbeddedLogOptions): EventLog => {
   const { log, leaseMs = 3_000, poll = [10, 50], concurrency = 4, onRebalance } = options
   const { retention = { ageSeconds: WEEK_S, bytes: GIB, everyMs: 60_000 } } = options

@@ -1,31 +1,5 @@
--- The embedded event log: partitioned topics, consumer groups, retention. Producers and consumers reach its tables through the functions below, and
--- consumers may read; nobody but the owner changes a row.
-create schema log;
-
-create table log.partition (
-  topic text not null,
-  partition integer not null,
-  first_offset bigint not null default 0,
-  next_offset bigint not null default 0,
-  bytes bigint not null default 0,
-  primary key (topic, partition)
-) with (fillfactor = 50);
-
-insert into log.partition (topic, partition)
-select topic, partition from unnest(array['facts', 'changes', 'access']) as topic, generate_series(0, 11) as partition;
-
-create table log.message (
-  topic text not null,
-  partition integer not null,
-  "offset" bigint not null,
-  id text not null,
-  key text not null,
-  value bytea not null,
-  headers jsonb not null,
-  time timestamptz not null default clock_timestamp(),
-  primary key (topic, partition, "offset")
-);
-
+/** Consumer groups with leased partitions, and retention that waits for them. */
+export const groupsSql = `
 -- A partition number is leased whole, in all topics of the group: so one consumer sees all of a tenant.
 create table log.lease (
   group_name text not null,
@@ -54,36 +28,8 @@ create table log.position (
   primary key (group_name, topic, partition)
 );
 
--- Appends a batch; order within a partition is that of the arrays. Offsets are given under the partition's row lock, held until commit: what a
--- reader sees has no gap, and nothing appears behind it.
-create function log.append(p_topic text, p_partitions integer[], p_ids text[], p_keys text[], p_values bytea[], p_headers jsonb[]) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  touched bigint;
-begin
-  -- All locks first and in one order: two batches never wait for each other in a circle.
-  perform 1 from log.partition p where p.topic = p_topic and p.partition = any (p_partitions) order by p.partition for update;
-  with batch as (
-    select b.*, row_number() over (partition by b.partition order by b.place) - 1 as nth
-    from unnest(p_partitions, p_ids, p_keys, p_values, p_headers) with ordinality as b (partition, id, key, value, headers, place)
-  ), stored as (
-    insert into log.message (topic, partition, "offset", id, key, value, headers)
-    select p_topic, b.partition, p.next_offset + b.nth, b.id, b.key, b.value, b.headers
-    from batch b join log.partition p on p.topic = p_topic and p.partition = b.partition
-    returning partition, octet_length(value) as bytes
-  ), sums as (
-    select partition, count(*) as messages, sum(bytes) as bytes from stored group by partition
-  )
-  update log.partition p set next_offset = p.next_offset + s.messages, bytes = p.bytes + s.bytes
-  from sums s where p.topic = p_topic and p.partition = s.partition;
-  get diagnostics touched = row_count;
-  if touched <> (select count(distinct partition) from unnest(p_partitions) as partition) then
-    raise exception 'unknown topic or partition' using errcode = 'TE001';
-  end if;
-end $$;
-
 -- One heartbeat of a member: joins the group or stays in it, gives back what it names, takes its share of what is free, and answers with what it
--- has. `surplus` is to be given back once the batch at hand is done.
+-- has. surplus is to be given back once the batch at hand is done.
 create function log.beat(p_group text, p_member text, p_topics text[], p_lease interval, p_release integer[])
 returns table (partition integer, generation bigint, surplus boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -137,7 +83,7 @@ begin
   return true;
 end $$;
 
--- Deletes the oldest messages of each partition: older than an age or beyond a size, at most `p_limit` a partition, and never what a group that
+-- Deletes the oldest messages of each partition: older than an age or beyond a size, at most p_limit a partition, and never what a group that
 -- reads the topic has not had. A topic that no group ever read keeps everything.
 create function log.expire(p_age interval, p_bytes bigint, p_limit integer) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -172,9 +118,7 @@ begin
   return deleted;
 end $$;
 
-revoke all on schema log from public;
 revoke all on all functions in schema log from public;
-grant usage on schema log to events_producer, events_consumer;
-grant execute on function log.append to events_producer;
-grant select on all tables in schema log to events_consumer;
+grant select on log.lease, log.member, log.subscription, log.position to events_consumer;
 grant execute on function log.beat, log.leave, log.commit_offset, log.expire to events_consumer;
+`
