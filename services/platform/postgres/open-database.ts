@@ -56,7 +56,8 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
   }
 
   const placement = (call: DbCall): { schema: string; affinity?: number } => {
-    const own = schemaOf(call.tenant)
+    // What a tenant's place is made with has none yet.
+    const own = call.purpose === 'provision' ? undefined : schemaOf(call.tenant)
     return own === undefined ? { schema: 'pool' } : { schema: tenantSchema(own), affinity: hash(own) }
   }
 
