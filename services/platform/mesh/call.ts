@@ -110,6 +110,8 @@ export interface Call {
   enterTenant(tenantId: string): void
   /** Numbers an event of this call: its id and its ordinal from 1. Ids count into the access record. */
   nextEvent(draft: EventDraft): { id: string; ordinal: number }
+  /** Takes back events that were numbered but not committed (a rollback, a replay of a request_id): the record counts only what happened. */
+  dropEvents?(ids: readonly string[]): void
   /** Personal details for the sealed part of the access record (addresses are added by the chain itself). */
   seal(details: Record<string, unknown>): void
   /** For client streams that commit in batches: writes a `progress` record, reserved before and flushed before it resolves. */

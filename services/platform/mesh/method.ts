@@ -36,7 +36,8 @@ const reader = (input: DescMessage, path: string): Reader => {
   return (request) => text(names.reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], request))
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : value == null ? '' : String(value as number | bigint | boolean))
+const text = (value: unknown): string =>
+  typeof value === 'string' ? value : value == null ? '' : String(value as number | bigint | boolean)
 
 const SIDE_EFFECTS = {
   [MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN]: 'some',
@@ -63,3 +64,6 @@ export const meshMethod = (desc: DescMethod): MeshMethod => {
     attributesOf: (request) => Object.fromEntries(attributes.map(([path, read]) => [path, read(request)])),
   }
 }
+
+/** Name that stands for every method that does not exist. */
+export const UNKNOWN_METHOD = 'unknown'
