@@ -5,6 +5,11 @@ import type { Config, ConfigKey } from './schema.js'
 const PREFIX = 'TENANTRY_'
 /** Names the file; it is no key of the file itself. */
 const FILE = `${PREFIX}CONFIG`
+/** Keys that are given all or not at all. */
+const TOGETHER = [
+  ['certificateFile', 'certificateKeyFile', 'certificateAuthorityFile'],
+  ['edgeCertificateFile', 'edgeKeyFile', 'edgeAuthorityFile'],
+] as const satisfies readonly (readonly ConfigKey[])[]
 
 /** `portData` as `TENANTRY_PORT_DATA`. */
 export const environmentName = (key: string): string => PREFIX + key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
@@ -43,9 +48,10 @@ export const loadConfig = ({ env, overrides = {} }: ConfigSources): Config => {
       problems.push(`${name} ${issue.message}`)
     }
   } else {
-    const pair = [parsed.data.certificateFile, parsed.data.certificateKeyFile, parsed.data.certificateAuthorityFile]
-    if (pair.some((part) => part !== undefined) && pair.includes(undefined))
-      problems.push(`${environmentName('certificateFile')}, _KEY_FILE and ${environmentName('certificateAuthorityFile')} go together`)
+    for (const group of TOGETHER) {
+      const given = group.filter((key) => parsed.data[key] !== undefined)
+      if (given.length > 0 && given.length < group.length) problems.push(`${group.map(environmentName).join(', ')} go together`)
+    }
   }
   if (problems.length > 0) throw new ConfigError(problems.sort())
   return parsed.data!

@@ -38,15 +38,18 @@ export const schema = z.object({
   certificateFile: path().optional(),
   certificateKeyFile: path().optional(),
   certificateAuthorityFile: path().optional(),
+  /** Life of certificates that the development CA issues; they are renewed at half of it. */
+  certificateSeconds: integer(10, 31_536_000).default(86_400),
+  /** The gateway's HTTPS certificate, in PEM; absent: the development CA. All three or none. */
+  edgeCertificateFile: path().optional(),
+  edgeKeyFile: path().optional(),
+  edgeAuthorityFile: path().optional(),
 
   /** A PostgreSQL cluster; absent: the embedded one of the state directory. */
   databaseHost: matching(/^[^\0]{1,255}$/, 'a host name, address or socket directory').optional(),
   databasePort: integer(1, 65_535).default(5432),
   /** Connections of one service. */
   databasePoolSize: integer(1, 200).default(8),
-  /** Passwords of this process's service, where its secrets file does not give them. */
-  databaseRuntimePassword: secretText(16).optional(),
-  databaseRelayPassword: secretText(16).optional(),
 
   /** Journal of access records. */
   journalMaxBytes: integer(1_048_576, 1_099_511_627_776).default(1_073_741_824),
@@ -81,4 +84,4 @@ export type ConfigKey = keyof Config
 export const configKeys = Object.keys(schema.shape) as ConfigKey[]
 
 /** Keys whose values are secret: they have a `_FILE` variant in the environment. */
-export const secretKeys: readonly ConfigKey[] = ['databaseRuntimePassword', 'databaseRelayPassword', 'operatorPassword']
+export const secretKeys: readonly ConfigKey[] = ['operatorPassword']

@@ -60,23 +60,3 @@ export const createChainMetrics = (registry: MetricsRegistry): ChainMetrics => {
     },
   }
 }
-
-/** Called by mesh clients when a call of theirs is over. */
-export type ClientObserver = (
-  method: string,
-  code: string,
-  reason: ReasonName | undefined,
-  seconds: number,
-  exemplar: string | undefined,
-) => void
-
-/** `rpc.client.call.duration` of one service. */
-export const createClientMetrics = (registry: MetricsRegistry): ClientObserver => {
-  const calls = durations(registry, 'rpc_client_call_duration_seconds', 'Duration of outbound remote procedure calls', LABELS)
-  const methods = new Map<string, ReturnType<typeof seriesOf>>()
-  return (method, code, reason, seconds, exemplar) => {
-    let series = methods.get(method)
-    if (series === undefined) methods.set(method, (series = seriesOf(method)))
-    calls.observe(series(code, reason), seconds, exemplar)
-  }
-}
