@@ -31,12 +31,11 @@ export interface RelayOptions {
 }
 
 export interface Relay {
-  /** One pass: how many events were sent and deleted. */
-  once(): Promise<number>
   /** Sends what there is (bounded by `timeoutMs`, 5 s by default) and stops. */
   close(timeoutMs?: number): Promise<void>
 }
 
+const BATCH = 500
 const TRANSACTION_MS = 2_000
 // The server ends it too, should this process stop: its rows are free again for another relay.
 const BEGIN = `begin; set local statement_timeout = ${TRANSACTION_MS}; set local idle_in_transaction_session_timeout = ${TRANSACTION_MS}`
@@ -49,8 +48,8 @@ const MOST_COUNTED = 100_000
  * number of relays may run beside each other.
  */
 export const startRelay = (options: RelayOptions): Relay => {
-  const { batch = 500, poll = [10, 50], log } = options
-  const once = relayOnce(options, batch)
+  const { batch = BATCH, poll = [10, 50], log } = options
+  const pass = relayPass(options)
   const stopped = new AbortController()
   let measured = 0
   const measure = async (): Promise<void> => {
@@ -64,8 +63,9 @@ export const startRelay = (options: RelayOptions): Relay => {
     let failures = 0
     while (!stopped.signal.aborted) {
       try {
-        const sent = await once()
+        // First: how much waits is worth most while nothing can be sent.
         await measure()
+        const sent = await pass()
         failures = 0
         if (sent === batch) continue
         wait = sent > 0 ? poll[0] : Math.min(wait * 1.5, poll[1])
@@ -78,13 +78,12 @@ export const startRelay = (options: RelayOptions): Relay => {
   }
   const running = run()
   return {
-    once,
     close: async (timeoutMs = 5_000) => {
       stopped.abort()
       await running
       const until = performance.now() + timeoutMs
       try {
-        while (performance.now() < until && (await once()) > 0);
+        while (performance.now() < until && (await pass()) > 0);
       } catch (error) {
         log.warn({ err: error }, 'outbox relay: events left for the next start')
       }
@@ -92,7 +91,9 @@ export const startRelay = (options: RelayOptions): Relay => {
   }
 }
 
-const relayOnce = ({ pool, eventLog, service, tracer, log, onSent, failpoint = () => undefined }: RelayOptions, batch: number) => {
+/** One pass, to be repeated: takes, sends and deletes a batch; answers how many events were sent. Rejects when they were not, and they wait then. */
+export const relayPass = (options: RelayOptions): (() => Promise<number>) => {
+  const { pool, eventLog, service, tracer, log, onSent, batch = BATCH, failpoint = () => undefined } = options
   // Rows that cannot be made an envelope: they stay, are reported once, and hold up nobody. Empty but for a defect.
   const unsendable = new Set<string>()
   const envelope = (row: OutboxRow): Message | undefined => {
