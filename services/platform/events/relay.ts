@@ -51,7 +51,7 @@ export const startRelay = (options: RelayOptions): Relay => {
   const { batch = BATCH, poll = [10, 50], log } = options
   const pass = relayPass(options)
   const stopped = new AbortController()
-  let measured = 0
+  let measured = -Infinity
   const measure = async (): Promise<void> => {
     if (options.onMeasure === undefined || performance.now() - measured < MEASURE_EVERY_MS) return
     measured = performance.now()

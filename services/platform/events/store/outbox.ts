@@ -27,7 +27,7 @@ export const deleteOutbox = (rows: readonly Pick<OutboxRow, 'tenant_id' | 'id'>[
 /** How many events wait, counted up to a bound, and for how long the oldest does. */
 export const measureOutbox = (bound: number): SqlQuery => ({
   name: 'measure-outbox',
-  text: `select (select count(*) from (select 1 from platform.outbox limit $1) as some)::int as backlog,
+  text: `select (select count(*) from (select 1 from platform.outbox limit $1) as counted)::int as backlog,
                 coalesce(extract(epoch from clock_timestamp() - (select time from platform.outbox order by seq limit 1)), 0)::float8 as age`,
   values: [bound],
 })
