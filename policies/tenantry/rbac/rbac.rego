@@ -48,7 +48,7 @@ about(rule) := input.resource.id if rule.path == "resource"
 
 about(rule) := input.resource.attributes[rule.path] if rule.path != "resource"
 
-own_action := concat("", [input.action, "_own"])
+own_action := concat("", [input.action, "_own"]) if input.action != ""
 
 own_tenant if input.subject.tenant == input.resource.tenant
 
