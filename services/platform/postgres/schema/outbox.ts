@@ -58,7 +58,7 @@ create table platform.request (
 create index request_expires on platform.request (expires);
 
 select platform.attach_tenant_table('platform.request', 'append-only');
-grant select (expires), delete on platform.request to ${service}_relay;
+grant select (tenant_id, caller, method, request_id, expires), delete on platform.request to ${service}_relay;
 create policy relay_reads on platform.request for select to ${service}_relay using (expires < now());
 create policy relay_deletes on platform.request for delete to ${service}_relay using (expires < now());
 `
