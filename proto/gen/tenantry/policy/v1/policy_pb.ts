@@ -336,7 +336,7 @@ export const GetBundleResponseSchema: GenMessage<GetBundleResponse> = /*@__PURE_
  */
 export const PolicyService: GenService<{
   /**
-   * What the active policy says of an action of a subject. Asking for another subject needs policy.decision.check.
+   * What the active policy says of an action of a subject of the tenant.
    *
    * @generated from rpc tenantry.policy.v1.PolicyService.Check
    */
