@@ -2,7 +2,7 @@ import type { AccessRecord } from '../../../proto/gen/tenantry/events/v1/envelop
 import type { Message } from '../events/event-log.js'
 import type { Epoch } from './epoch.js'
 import { advance, beginEpoch, endOfEpoch, epochFrames, number } from './epoch.js'
-import { FrameType, frame } from './frame.js'
+import { FrameType, frame, jsonFrame } from './frame.js'
 import type { InstanceDirectory } from './instance-directory.js'
 import { markClean, markInUse } from './instance-directory.js'
 import type { DraftRecord } from './journal.js'
@@ -104,13 +104,15 @@ export const openDirectoryJournal = async (
     observe.event?.({ kind: 'unclean', directory: path, instance: epoch.instance, epoch: Buffer.from(epoch.id).toString('hex') })
     return frame(FrameType.RECORD, number(epoch, endOfEpoch(epoch, { clean: false, region, now: now(), logKey })).bytes)
   })
+  const lastEpochs = [...recovered.last].map(([instance, epoch]) => [instance, Buffer.from(epoch).toString('hex')] as const)
+  const last = jsonFrame(FrameType.LAST, Object.fromEntries(lastEpochs))
   const writer = createSegmentWriter({
     directory: path,
     files: options.files,
     segmentBytes,
     first: recovered.nextSegment,
     // Ends of earlier epochs stand in the first beginning: a start that dies before it is whole is as if it never was.
-    beginning: () => [...[...epochs.values()].flatMap(epochFrames), ...ends.splice(0)],
+    beginning: () => [last, ...[...epochs.values()].flatMap(epochFrames), ...ends.splice(0)],
     onAppend: (segment, bytes) => {
       sizes.set(segment, (sizes.get(segment) ?? 0) + bytes)
       unrelayed += bytes

@@ -12,6 +12,8 @@ export const FrameType = {
   READY: 4,
   /** A serialized AccessRecord. */
   RECORD: 5,
+  /** JSON `LastEpochs`: of instances, from before this run of the process. */
+  LAST: 6,
 } as const
 
 export interface SegmentHead {
@@ -28,6 +30,9 @@ export interface EpochHead {
   /** Unix milliseconds. */
   readonly started: number
 }
+
+/** Epoch in hex, by instance. */
+export type LastEpochs = Readonly<Record<string, string>>
 
 export interface ChainHeads {
   readonly epoch: string
@@ -50,7 +55,7 @@ export const frame = (type: number, body: Uint8Array): Buffer => {
   return bytes
 }
 
-export const jsonFrame = (type: number, body: SegmentHead | EpochHead | ChainHeads): Buffer =>
+export const jsonFrame = (type: number, body: SegmentHead | EpochHead | ChainHeads | LastEpochs): Buffer =>
   frame(type, Buffer.from(JSON.stringify(body)))
 
 /**

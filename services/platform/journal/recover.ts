@@ -3,7 +3,7 @@ import { readFile, truncate, unlink } from 'node:fs/promises'
 import { AccessRecordSchema, RecordKind } from '../../../proto/gen/tenantry/events/v1/envelope_pb.js'
 import type { Epoch } from './epoch.js'
 import { sha256 } from './epoch.js'
-import type { ChainHeads, EpochHead } from './frame.js'
+import type { ChainHeads, EpochHead, LastEpochs } from './frame.js'
 import { FrameType, scan } from './frame.js'
 import { listSegments, segmentPath, syncDirectory } from './segment-file.js'
 
@@ -75,6 +75,9 @@ const replay = (contents: Iterable<Buffer>): Pick<Recovered, 'open' | 'last'> =>
       last.set(head.instance, id)
       if (epochs.has(head.epoch)) return
       epochs.set(head.epoch, { ...head, id, previous: Buffer.from(head.previous, 'hex'), chains: new Map() })
+    } else if (type === FrameType.LAST) {
+      const epochs = JSON.parse(body.toString()) as LastEpochs
+      for (const [instance, epoch] of Object.entries(epochs)) last.set(instance, Buffer.from(epoch, 'hex'))
     } else if (type === FrameType.HEADS) {
       const { epoch, heads } = JSON.parse(body.toString()) as ChainHeads
       for (const [tenant, sequence, head] of heads) epochs.get(epoch)?.chains.set(tenant, { sequence, head: Buffer.from(head, 'hex') })

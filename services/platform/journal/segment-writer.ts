@@ -55,7 +55,7 @@ export const createSegmentWriter = (options: SegmentWriterOptions): SegmentWrite
   let pending: Item[] = []
   /** Where the next frame goes. */
   let segment = options.first - 1
-  let offset = segmentBytes
+  let offset = segmentBytes + 1
   let current: { number: number; file: SegmentFile; at: number } | undefined
   let next: Promise<SegmentFile> | undefined
   let nextReady = false

@@ -115,10 +115,10 @@ describe('createSealer()', () => {
 
   it('repeats no nonce, and opens after its keys were dropped and made anew', async () => {
     const sealer = createSealer({ maxKeys: 2 })
-    const parts = Array.from({ length: 2000 }, (_, i) => sealer.seal(key, tenant, `e${i}`, { i }, `usr_${i % 5}`))
-    expect(new Set(parts.map(({ ciphertext }) => Buffer.from(ciphertext.subarray(0, 12)).toString('hex'))).size).toBe(2000)
+    const parts = Array.from({ length: 200 }, (_, i) => sealer.seal(key, tenant, `e${i}`, { i }, `usr_${i % 5}`))
+    expect(new Set(parts.map(({ ciphertext }) => Buffer.from(ciphertext.subarray(0, 12)).toString('hex'))).size).toBe(200)
     const open = opener()
-    for (const i of [0, 1, 7, 1999]) expect((await open.open(parts[i]!, tenant, `e${i}`)).details).toEqual({ i })
+    for (const i of [0, 1, 7, 199]) expect((await open.open(parts[i]!, tenant, `e${i}`)).details).toEqual({ i })
   })
 
   it('refuses a public key of small order', () => {
