@@ -1,5 +1,5 @@
 import { status as Code } from '@grpc/grpc-js'
-import { Reason } from '../../../proto/gen/tenantry/errors/v1/reason_pb.js'
+import type { Reason } from '../../../proto/gen/tenantry/errors/v1/reason_pb.js'
 
 /** Names of reasons as clients see them: the enum's without `REASON_`. */
 export type ReasonName = Exclude<keyof typeof Reason, 'UNSPECIFIED'>

@@ -120,8 +120,7 @@ export const listen = async (options: ListenerOptions): Promise<Listener> => {
     } catch (error) {
       socket.destroy()
       options.onRefused?.()
-      if (!(error instanceof SvidError)) throw error
-      log.warn({ why: error.message }, 'connection refused')
+      log.warn({ why: error instanceof SvidError ? error.message : (error as Error).name }, 'connection refused')
     } finally {
       accepting = undefined
     }

@@ -1,5 +1,5 @@
 import type { ServerInterceptingCall, ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js'
-import { Server } from '@grpc/grpc-js'
+import { Server, status as Code } from '@grpc/grpc-js'
 import type { DescMethod } from '@bufbuild/protobuf'
 import { create } from '@bufbuild/protobuf'
 import { FactService } from '../../../proto/gen/tenantry/facts/v1/facts_pb.js'
@@ -21,7 +21,7 @@ import type { ChainPorts } from './ports.js'
 import type { Route } from './rpc.js'
 import { CallState } from './state.js'
 import type { Answer } from './status.js'
-import { answerError } from './status.js'
+import { answerError, INTERNAL_MESSAGE } from './status.js'
 
 /** A method with its RPC, and the ports where they are not the server's. */
 export interface MeshRoute extends Omit<Route, 'method'> {
@@ -143,8 +143,13 @@ export const serve = async (options: ServerOptions): Promise<Listener> => {
     const arrived = arriving
     arriving = undefined
     const found = served.get(definition.path)
-    if (arrived === undefined || found === undefined) throw new Error('a call without an arrival')
-    void conduct(found, call, arrived.arrival, arrived.peer)
+    // A call that the listener did not announce has no identity: it is not served.
+    if (arrived === undefined || found === undefined) call.sendStatus({ code: Code.INTERNAL, details: INTERNAL_MESSAGE, metadata: null })
+    else {
+      conduct(found, call, arrived.arrival, arrived.peer).catch((error: unknown) => {
+        ports.log.error({ err: describeError(error), method: found.method.name }, 'the answer could not be sent')
+      })
+    }
     return INERT
   }
 

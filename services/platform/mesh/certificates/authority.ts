@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Certificate } from './source.js'
@@ -104,7 +104,7 @@ export const openAuthority = async ({ stateDir, trustDomain }: { stateDir: strin
     }
   }
   const authority = authorityOf(pair)
-  const copy = join(stateDir, `ca.pem.${process.pid}`)
+  const copy = join(stateDir, `ca.pem.${randomBytes(6).toString('hex')}`)
   await writeFile(copy, authority.ca)
   await rename(copy, join(stateDir, 'ca.pem'))
   return authority

@@ -129,7 +129,10 @@ export const createRawClient = (channels: Channels, defaultTimeoutMs: number): R
         channel.takeReset()
         call.cancel()
       }
-      const sent = sending?.catch((error: unknown) => error)
+      const sent = sending?.then(
+        () => undefined,
+        (error: unknown) => (error instanceof Error ? error : new Error('the source of the stream failed', { cause: error })),
+      )
       call.on('status', ({ code, metadata }: StatusObject) => {
         over = true
         if (code === Code.OK) options.onTrailers?.(trailersOf(metadata))
@@ -154,14 +157,14 @@ export const createRawClient = (channels: Channels, defaultTimeoutMs: number): R
     unary: (path, request, options = {}) =>
       answered(options, ({ channel, metadata }, done) => channel.grpc.makeUnaryRequest(path, out, back, request, metadata, done)),
     clientStream: (path, requests, options = {}) => {
-      let broken: unknown
+      let broken: Error | undefined
       return answered(options, ({ channel, metadata }, done) => {
         const call = channel.grpc.makeClientStreamRequest(path, out, back, metadata, done)
         pump(requests, call).catch((error: unknown) => {
-          broken = error
+          broken = error instanceof Error ? error : new Error('the source of the stream failed', { cause: error })
         })
         return call
-      }).catch((error: unknown) => {
+      }).catch((error: Error) => {
         throw broken ?? error
       })
     },

@@ -94,6 +94,8 @@ export const audit: Link = {
       const rooms = new Rooms(ports)
       const counts: Counts = { in: 0, out: 0 }
       let opened = false
+      /** The tenant whose copy has its room. */
+      let copied: string | undefined
       try {
         rooms.reserve()
         if (streaming) rooms.reserve()
@@ -103,7 +105,9 @@ export const audit: Link = {
         return answerError(asAppError(error, call), call.decisionId)
       }
       call.onAuthorized = () => {
-        if (copyTenant(call) !== undefined) rooms.reserve()
+        const acted = copyTenant(call)
+        if (acted !== undefined) rooms.reserve()
+        copied = acted
         if (!streaming) return undefined
         opened = true
         return write(call, rooms, RecordKind.OPENED, logTenant(call), counts)
@@ -128,7 +132,6 @@ export const audit: Link = {
           const key = [tenantId, method.name, answer.reason, call.workload.spiffeId, call.clientAddress].join('|')
           if (ports.refusals.absorb(key, record)) return answer
         }
-        const copied = copyTenant(call)
         const copying = copied === undefined ? undefined : write(call, rooms, RecordKind.COPY, copied, counts, answer, events)
         const appending = journal.append(service, rooms.take(), record())
         await (copying === undefined ? appending : Promise.all([copying, appending]))

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { Caller } from '../../../../proto/gen/tenantry/authz/v1/method_pb.js'
 import type { Subject } from '../call.js'
 import type { Link, Run } from '../chain.js'
 import { AppError } from '../errors.js'
@@ -9,12 +10,12 @@ import type { VerifiedToken } from '../tokens.js'
 const BEARER = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/i
 
 /**
- * The client's address: from the gateway's metadata, which is believed from the gateway's SPIFFE id alone; of a workload that is no service of ours, the
- * peer's; a service that calls for another call has none to give.
+ * The client's address: from the gateway's metadata, which is believed from the gateway's SPIFFE id alone (another region's, where anyone may knock: it
+ * relays logins); of a workload that is no service of ours, the peer's; a service that calls for another call has none to give.
  */
-const addressOf = ({ arrival, peer }: Exchange): string | undefined => {
+const addressOf = ({ arrival, peer }: Exchange, region: string, anonymous: boolean): string | undefined => {
   if (peer.workload.service === undefined) return peer.address
-  if (peer.workload.service !== 'gateway') return undefined
+  if (peer.workload.service !== 'gateway' || !(peer.workload.region === region || anonymous)) return undefined
   const given = arrival.headers['tenantry-client-address']
   if (given === undefined) return undefined
   if (isIP(given) === 0) throw new AppError('INVALID_METADATA', 'tenantry-client-address is not an address')
@@ -34,11 +35,12 @@ const bindingOf = (token: VerifiedToken, peer: Peer, ports: ChainPorts): Subject
  */
 export const authenticate: Link = {
   name: 'authenticate',
-  wrap(_method, _rpc, ports, next): Run {
+  wrap(method, _rpc, ports, next): Run {
+    const anonymous = method.option.callers.includes(Caller.ANONYMOUS)
     return async (call, exchange) => {
       const { arrival, peer } = exchange
       if (arrival.problem !== undefined) throw arrival.problem
-      call.clientAddress = addressOf(exchange)
+      call.clientAddress = addressOf(exchange, ports.region, anonymous)
       const header = arrival.headers.authorization
       if (header !== undefined) {
         const raw = BEARER.exec(header)?.[1]
