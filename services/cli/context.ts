@@ -1,15 +1,15 @@
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
-import type { Client } from '@connectrpc/connect'
 import { SessionService } from '../../proto/gen/tenantry/identity/v1/session_pb.js'
 import { TenantService } from '../../proto/gen/tenantry/tenant/v1/tenant_pb.js'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
+import type { ServiceClient } from '../platform/mesh/client.js'
 import type { Output } from './output.js'
 import type { Profile, Profiles } from './profile.js'
 import { UsageError } from './usage-error.js'
 
 /** A connection to a gateway: one client for each service. */
 export interface Edge {
-  client<T extends GenServiceMethods>(service: GenService<T>): Client<GenService<T>>
+  client<T extends GenServiceMethods>(service: GenService<T>): ServiceClient<T>
   close(): void
 }
 

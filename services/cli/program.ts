@@ -62,7 +62,11 @@ export const runCli = async (args: readonly string[], deps: CliDeps): Promise<nu
   collectionCommand(program, context)
   recordCommand(program, context)
   auditCommand(program, context)
-  certCommand(program, context, stateDirectory)
+  certCommand(program, context, {
+    stateDirectory,
+    trustDomain: deps.env['TENANTRY_TRUST_DOMAIN'] ?? 'tenantry.local',
+    region: deps.env['TENANTRY_REGION'] ?? 'local',
+  })
   doctorCommand(program, context, stateDirectory)
   demoCommand(program, context, stateDirectory, deps.data)
   inheritSettings(program)

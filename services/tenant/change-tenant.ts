@@ -41,7 +41,7 @@ export const changeTenant = async <Desc extends DescMessage>(
     if (!row) throw notFound('tenant')
     return row
   }
-  const options = { desc, request, hmacKey: await deps.requestKey() }
+  const options = { desc, request, hmacKey: deps.requestKey }
   const done = await runOnce(deps.db, db, options, async (attach) => {
     const current = await read()
     const statement = update.statement(current, versionOf(request.etag, current))

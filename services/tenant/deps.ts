@@ -22,7 +22,7 @@ export interface TenantDeps {
   /** Steps of provisioning, in order: what each other service does for a new tenant. */
   readonly prepare: readonly { step: string; service: string; prepare: PrepareTenant }[]
   /** HMAC key of request bodies. */
-  readonly requestKey: () => Promise<Buffer>
+  readonly requestKey: Buffer
   /** Milliseconds to wait after a narrowing commit until it is in force on every replica. */
   readonly leaseMs: number
   /** Tells the provisioner that there is work. */

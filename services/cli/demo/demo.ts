@@ -102,13 +102,11 @@ const importFile = async (
   prefix: string,
   say: (line: string) => void,
 ): Promise<string> => {
-  const { collection } = await seat.edge
-    .client(CollectionService)
-    .createCollection({
-      tenantId: seat.tenantId,
-      name,
-      fields: fields.map((field): MessageInitShape<typeof FieldSchema> => parseField(field)),
-    })
+  const { collection } = await seat.edge.client(CollectionService).createCollection({
+    tenantId: seat.tenantId,
+    name,
+    fields: fields.map((field): MessageInitShape<typeof FieldSchema> => parseField(field)),
+  })
   const { tenantId, collectionId } = collection!
   async function* messages() {
     let records = []

@@ -73,7 +73,9 @@ const createRenewer = (
       onRenewal?.(source.name, true, now() - started)
       if (tenants.size > 0) changed(tenants)
     } catch (error) {
-      if (failures++ === 0) log?.warn({ err: error, owner: source.name }, 'facts could not be renewed')
+      // Before the first answer the owner may still be starting: that is no warning.
+      const level = lease.answeredFrom === -Infinity ? 'info' : 'warn'
+      if (failures++ === 0) log?.[level]({ err: error, owner: source.name }, 'facts could not be renewed')
       onRenewal?.(source.name, false, now() - started)
       throw stale(source.name, error)
     } finally {
@@ -90,6 +92,8 @@ const createRenewer = (
   }
 
   const start = (): Promise<void> => {
+    // One at a time: the timer's turn is this one.
+    clearTimeout(timer)
     if (stopped) return Promise.reject(stale(source.name))
     running = once().finally(() => {
       running = undefined

@@ -93,25 +93,8 @@ async function* mapped<A, B>(items: AsyncIterable<A>, map: (item: A) => B): Asyn
   for await (const item of items) yield map(item)
 }
 
-/**
- * A client of one target in the mesh: for services, the gateway and the command line alike. mTLS 1.3 with the source's certificate, renewed while it runs;
- * the server must show the expected SPIFFE id. Every call has a deadline. Only methods whose `idempotency_level` says so are repeated.
- */
-export const createMeshClient = (options: MeshClientOptions): MeshClient => {
-  const { trustDomain, expect, timeoutMs = 10_000, attempts = 4 } = options
-  const wanted = typeof expect === 'function' ? undefined : serviceSpiffeId(trustDomain, expect.region, expect.service)
-  const channels = openChannels({
-    source: options.source,
-    target: options.target,
-    trustDomain,
-    expect: typeof expect === 'function' ? expect : (spiffeId) => spiffeId === wanted,
-    channels: options.channels ?? 2,
-    maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
-    keepaliveMs: options.keepaliveMs ?? 30_000,
-    resets: options.resets ?? { burst: 500, perSecond: 20 },
-  })
-  const raw = createRawClient(channels, timeoutMs)
-
+/** A typed client of one service over bytes. `attempts` of a method that may be repeated, the first included. */
+export const typedClient = <T extends GenServiceMethods>(raw: RawClient, service: GenService<T>, attempts: number): ServiceClient<T> => {
   const rpc = (method: DescMethod) => {
     const path = `/${method.parent.typeName}/${method.name}`
     const encode = (request: MessageInitShape<typeof method.input>) => toBinary(method.input, create(method.input, request))
@@ -133,10 +116,29 @@ export const createMeshClient = (options: MeshClientOptions): MeshClient => {
         return (requests: AsyncIterable<Init>, call?: CallOptions) => mapped(raw.duplex(path, mapped(requests, encode), call), decode)
     }
   }
+  return Object.fromEntries(Object.entries(service.method).map(([name, method]) => [name, rpc(method as DescMethod)])) as ServiceClient<T>
+}
 
+/**
+ * A client of one target in the mesh: for services, the gateway and the command line alike. mTLS 1.3 with the source's certificate, renewed while it runs;
+ * the server must show the expected SPIFFE id. Every call has a deadline. Only methods whose `idempotency_level` says so are repeated.
+ */
+export const createMeshClient = (options: MeshClientOptions): MeshClient => {
+  const { trustDomain, expect, timeoutMs = 10_000, attempts = 4 } = options
+  const wanted = typeof expect === 'function' ? undefined : serviceSpiffeId(trustDomain, expect.region, expect.service)
+  const channels = openChannels({
+    source: options.source,
+    target: options.target,
+    trustDomain,
+    expect: typeof expect === 'function' ? expect : (spiffeId) => spiffeId === wanted,
+    channels: options.channels ?? 2,
+    maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
+    keepaliveMs: options.keepaliveMs ?? 30_000,
+    resets: options.resets ?? { burst: 500, perSecond: 20 },
+  })
+  const raw = createRawClient(channels, timeoutMs)
   return {
-    client: <T extends GenServiceMethods>(service: GenService<T>) =>
-      Object.fromEntries(Object.entries(service.method).map(([name, method]) => [name, rpc(method as DescMethod)])) as ServiceClient<T>,
+    client: (service) => typedClient(raw, service, attempts),
     raw,
     get connected() {
       return channels.connected

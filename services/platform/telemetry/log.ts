@@ -56,7 +56,7 @@ export const logFile = (path: string): LogFile => {
     append: true,
     mode: 0o600,
     sync: false,
-    minLength: 16_384,
+    minLength: 8_192,
     periodicFlush: 100,
   })
   // A full disk must not end the process: the journal, not this log, is the record of what happened.

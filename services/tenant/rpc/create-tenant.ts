@@ -45,22 +45,17 @@ export const createTenant =
       steps: deps.prepare.map(({ step }) => ({ name: step, done: false, percent: 0 })),
     }
     const db = acrossTenants(call)
-    const done = await runOnce(
-      deps.db,
-      db,
-      { desc: CreateTenantRequestSchema, request, hmacKey: await deps.requestKey() },
-      async (attach) => {
-        const created = tenantEvent('created', tenantId, ['slug', 'display_name', 'status', 'tier', 'placement', 'region'])
-        const started = operationEvent('started', tenantId, operationId)
-        const [, , [row]] = await deps.db.run(
-          db,
-          insertSlug(request.slug, tenantId),
-          emitting(insertTenant(tenant), deps.seal(created, call), call),
-          attach(emitting(insertOperation(operation), deps.seal(started, call), call), operationId),
-        )
-        return row!
-      },
-    )
+    const done = await runOnce(deps.db, db, { desc: CreateTenantRequestSchema, request, hmacKey: deps.requestKey }, async (attach) => {
+      const created = tenantEvent('created', tenantId, ['slug', 'display_name', 'status', 'tier', 'placement', 'region'])
+      const started = operationEvent('started', tenantId, operationId)
+      const [, , [row]] = await deps.db.run(
+        db,
+        insertSlug(request.slug, tenantId),
+        emitting(insertTenant(tenant), deps.seal(created, call), call),
+        attach(emitting(insertOperation(operation), deps.seal(started, call), call), operationId),
+      )
+      return row!
+    })
     deps.wake()
     if (!done.replayed) return { operation: toOperation(done.result), tenantId }
     const [[row]] = await deps.db.run(db, selectOperationById(done.kept.name))

@@ -49,7 +49,7 @@ const pump = async (requests: AsyncIterable<Uint8Array>, call: Writable & { canc
   }
 }
 
-export const createRawClient = (channels: Channels, defaultTimeoutMs: number): RawClient => {
+export const createRawClient = (channels: Pick<Channels, 'pick'>, defaultTimeoutMs: number): RawClient => {
   const start = (options: CallOptions): Started => {
     const channel = channels.pick()
     const left = Math.min(options.timeoutMs ?? Infinity, options.deadline?.remaining() ?? Infinity)
