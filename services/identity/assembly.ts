@@ -23,7 +23,6 @@ export const identity: ServiceAssembly = {
       region: runtime.region,
       leaseMs: config.factsLeaseMs,
       self: runtime.self,
-      self: { spiffeId: `spiffe://${config.trustDomain}/region/${runtime.region}/svc/identity`, service: 'identity' },
       log: runtime.log,
       lifetimes: { accessToken: config.accessTokenSeconds },
     })

@@ -27,11 +27,6 @@ export const matching = (pattern: RegExp, what: string) =>
 export const oneOf = <const T extends string>(...choices: readonly T[]) =>
   rule(`must be one of ${choices.join(', ')}`, (value) => choices.find((choice) => choice === value))
 
-export const flag = () =>
-  rule('must be true or false', (value) =>
-    value === true || value === 'true' ? true : value === false || value === 'false' ? false : undefined,
-  )
-
 /** A path of the file system, without NUL. */
 export const path = () => matching(/^[^\0]{1,4096}$/, 'a path')
 

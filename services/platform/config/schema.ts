@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { flag, integer, list, matching, oneOf, path, port, secretText } from './fields.js'
+import { integer, list, matching, oneOf, path, port, secretText } from './fields.js'
 
 const HOST = /^[A-Za-z0-9.:_-]{1,253}$/
 const ADDRESSES = matching(/^[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*$/, 'host:port, or several separated by commas')
@@ -75,8 +75,8 @@ export const schema = z.object({
   operatorPassword: secretText(12).optional(),
 
   logLevel: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
-  /** Whether the log of `npm start` goes to the console instead of the state directory. */
-  logConsole: flag().default(false),
+  /** Where the log goes, while warnings go to stderr in short; absent: all of it to stdout. */
+  logFile: path().optional(),
 })
 
 export type Config = z.output<typeof schema>

@@ -91,6 +91,13 @@ export const startEmbedded = async (options: EmbeddedOptions): Promise<EmbeddedP
   }
 }
 
+/** Removes a cluster for good; a server that still runs on it is stopped first. Nothing happens where there is none. */
+export const removeEmbedded = async (directory: string, log: (line: string) => void = () => undefined): Promise<void> => {
+  const base = baseDirectory(directory, unprivilegedAccount(), log)
+  await clearTheWay(join(base, 'data'), log)
+  for (const path of [base, resolve(directory)]) rmSync(path, { recursive: true, force: true })
+}
+
 /** The directory itself, or one in /var/lib when the unprivileged account could never enter it (a project under /root). */
 const baseDirectory = (directory: string, account: Account | undefined, log: (line: string) => void): string => {
   const wanted = resolve(directory)

@@ -10,6 +10,7 @@ import type { Journal } from '../journal/journal.js'
 import { logKeys } from '../journal/log-key.js'
 import { openJournal } from '../journal/open-journal.js'
 import { openLocalKeyring } from '../keys/local-keyring.js'
+import type { PublicKey } from '../keys/key-store.js'
 import type { Kms } from '../keys/kms.js'
 import type { ServiceName } from '../mesh/call.js'
 import { openAuthority } from '../mesh/certificates/authority.js'
@@ -30,6 +31,8 @@ export interface HostOptions {
   readonly version: string
   readonly destination: DestinationStream
   readonly otel: OtelEnvironment
+  /** The platform tenant's public key: what records are sealed to before its fact is known. */
+  readonly platformKey: PublicKey | undefined
 }
 
 /** What the services of one process share: the journal, the policy in force, the way to the event log. */

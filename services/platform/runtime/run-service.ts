@@ -5,7 +5,6 @@ import { serveMesh } from '../mesh/service.js'
 import { mayForward } from '../policy/may-forward.js'
 import { serveHealth } from '../telemetry/http.js'
 import { counter } from '../telemetry/metrics.js'
-import type { PublicKey } from '../keys/key-store.js'
 import { edgeSource } from './certificates.js'
 import { metricsPortOf, portOf } from './endpoints.js'
 import type { Host } from './host.js'
@@ -29,18 +28,8 @@ export interface RunningService {
   close(): Promise<void>
 }
 
-export interface RunOptions {
-  readonly host: Host
-  readonly assembly: ServiceAssembly
-  /** The platform tenant's public key, for records before its fact is known. */
-  readonly platformKey: PublicKey | undefined
-}
-
-/** `aud` of access tokens. */
-export const AUDIENCE = 'tenantry'
-
 /** Opens a service on a runtime of its own and serves it: mesh (or, the gateway, its edge), outbox relay, metrics and health. */
-export const runService = async ({ host, assembly, platformKey }: RunOptions): Promise<RunningService> => {
+export const runService = async (host: Host, assembly: ServiceAssembly): Promise<RunningService> => {
   const { name } = assembly
   const { config } = host
   const runtime = await openRuntime(host, assembly)
@@ -55,7 +44,7 @@ export const runService = async ({ host, assembly, platformKey }: RunOptions): P
       ...(await service.checks?.()),
     })
     const ready = async () => Object.values(await checks()).every(Boolean)
-    const server = await serve({ runtime, service, host, ready, platformKey })
+    const server = await serve({ runtime, service, host, ready })
     const relay = assembly.migrations === undefined ? undefined : relayOf(runtime)
     const health = await serveHealth({ registry: runtime.registry, port: metricsPortOf(config, name), checks })
     return {
@@ -87,10 +76,9 @@ interface ServeParts {
   readonly service: OpenedService
   readonly host: Host
   readonly ready: () => Promise<boolean>
-  readonly platformKey: PublicKey | undefined
 }
 
-const serve = async ({ runtime, service, host, ready, platformKey }: ServeParts): Promise<Pick<MeshServer, 'port' | 'close'>> => {
+const serve = async ({ runtime, service, host, ready }: ServeParts): Promise<Pick<MeshServer, 'port' | 'close'>> => {
   const { config, decisionPoint, journal } = host
   const at = { host: config.host, port: portOf(config, runtime.service) }
   if (service.serve !== undefined) return service.serve({ ...at, edge: await edgeSource(host, runtime.log) })
@@ -105,14 +93,14 @@ const serve = async ({ runtime, service, host, ready, platformKey }: ServeParts)
     journal,
     sealer: runtime.sealer,
     facts: runtime.facts,
-    platformKey: () => platformKey,
+    platformKey: () => host.platformKey,
     authorizer: runtime.authorizer,
     mayForward: mayForward(decisionPoint),
     mayReflect: (workload) => runtime.authorizer.decideAction('platform.reflection.read', workload).allow,
     routes: service.routes,
     source: runtime.source,
     trustDomain: config.trustDomain,
-    tokens: { issuer: runtime.issuer, audience: AUDIENCE, jwks: runtime.jwks },
+    tokens: runtime.tokens,
     limits: { deadlineMs: config.maxDeadlineMs },
     ready,
     onRefused: () => refused.inc(),

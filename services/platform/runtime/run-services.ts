@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { PublicKey } from '../keys/key-store.js'
 import type { Host } from './host.js'
 import { runService } from './run-service.js'
 import type { RunningService } from './run-service.js'
@@ -16,12 +15,8 @@ export interface RunningServices {
 const POLL_MS = 25
 
 /** Runs services in this process, on one journal. They start together: none waits for another, each says by its health when it is ready. */
-export const runServices = async (
-  host: Host,
-  assemblies: readonly ServiceAssembly[],
-  platformKey: PublicKey | undefined,
-): Promise<RunningServices> => {
-  const started = await Promise.allSettled(assemblies.map((assembly) => runService({ host, assembly, platformKey })))
+export const runServices = async (host: Host, assemblies: readonly ServiceAssembly[]): Promise<RunningServices> => {
+  const started = await Promise.allSettled(assemblies.map((assembly) => runService(host, assembly)))
   const services = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
 
   const each = (chosen: readonly RunningService[], end: (service: RunningService) => Promise<void>): Promise<unknown> =>

@@ -1,9 +1,11 @@
+import { hkdfSync } from 'node:crypto'
 import type { Tracer } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import type { Config } from '../config/schema.js'
 import type { EventLog } from '../events/event-log.js'
 import type { FactsModel } from '../facts/create-facts.js'
-import type { KeyStore } from '../keys/key-store.js'
+import type { Journal } from '../journal/journal.js'
+import type { KeyStore, PublicKey } from '../keys/key-store.js'
 import type { Kms } from '../keys/kms.js'
 import type { PageTokens } from '../keys/page-token.js'
 import { createPageTokens } from '../keys/page-token.js'
@@ -11,10 +13,11 @@ import { createPostgresKeyStore } from '../keys/postgres-key-store.js'
 import type { Opener, Sealer } from '../keys/sealer.js'
 import { createOpener } from '../keys/x25519-opener.js'
 import { createSealer } from '../keys/x25519-sealer.js'
-import type { ServiceName } from '../mesh/call.js'
+import type { ServiceName, Workload } from '../mesh/call.js'
 import type { CertificateSource } from '../mesh/certificates/source.js'
 import type { MeshClient } from '../mesh/client.js'
 import type { FetchedJwks } from '../mesh/jwks.js'
+import type { TokenOptions } from '../mesh/tokens.js'
 import type { OpenDecisionPoint } from '../policy/open-decision-point.js'
 import { createAuthorizer } from '../policy/authorizer.js'
 import type { PolicyAuthorizer } from '../policy/authorizer.js'
@@ -28,6 +31,7 @@ import { createLogger } from '../telemetry/log.js'
 import { collectProcessMetrics, createRegistry, gauge } from '../telemetry/metrics.js'
 import type { MetricsRegistry } from '../telemetry/metrics.js'
 import { createTracing } from '../telemetry/trace.js'
+import { serviceSpiffeId } from '../mesh/workload.js'
 import { workloadSource } from './certificates.js'
 import { gatewayUrl } from './endpoints.js'
 import { openFacts } from './facts.js'
@@ -44,6 +48,8 @@ export interface Runtime {
   /** Its instance in this process: of its telemetry. */
   readonly instance: string
   readonly version: string
+  /** This service as a workload. */
+  readonly self: Pick<Workload, 'spiffeId'> & { readonly service: ServiceName }
   readonly region: string
   readonly config: Config
   /** `iss` of access tokens. */
@@ -61,7 +67,13 @@ export interface Runtime {
   readonly jwks: FetchedJwks
   readonly sealer: Sealer
   readonly pageTokens: PageTokens
+  /** For services without a key store: what the HMAC key of request bodies comes from, 32 bytes of this service's own. */
+  readonly requestSecret: Buffer
   readonly eventLog: EventLog
+  readonly journal: Journal
+  /** How access tokens are verified. */
+  readonly tokens: TokenOptions
+  readonly platformKey: PublicKey | undefined
   kms(): Promise<Kms>
   /** The service's database as its runtime role. `schemaOf`: where a tenant's tables are, in the data service. Once. */
   database(options?: { schemaOf?: (tenantId: string) => string | undefined }): OpenDatabase
@@ -81,11 +93,15 @@ export interface OpenRuntime extends Runtime {
   close(): Promise<void>
 }
 
+/** `aud` of access tokens. */
+const AUDIENCE = 'tenantry'
+
 export const openRuntime = async (host: Host, assembly: ServiceAssembly): Promise<OpenRuntime> => {
   const { config, destination, secrets, version } = host
   const { name: service } = assembly
   const { region } = config
   const instance = `${service}-${process.pid}`
+  const issuer = config.issuer ?? gatewayUrl(config)
   const log = createLogger({ service, instance, level: config.logLevel, destination })
   const stop = createStopList((step, error) => log.warn({ err: error, step }, 'stopping'))
   const tracing = await createTracing({ service, instance, version, region, env: host.otel })
@@ -128,9 +144,10 @@ export const openRuntime = async (host: Host, assembly: ServiceAssembly): Promis
     service,
     instance,
     version,
+    self: { spiffeId: serviceSpiffeId(config.trustDomain, region, service), service },
     region,
     config,
-    issuer: config.issuer ?? gatewayUrl(config),
+    issuer,
     log,
     tracer: tracing.tracer,
     registry,
@@ -142,8 +159,12 @@ export const openRuntime = async (host: Host, assembly: ServiceAssembly): Promis
     authorizer: createAuthorizer({ service, region, decisionPoint: host.decisionPoint, facts }),
     jwks,
     sealer,
+    requestSecret: Buffer.from(hkdfSync('sha256', Buffer.from(secrets.requests, 'base64url'), '', `tenantry.requests.v1/${service}`, 32)),
     pageTokens: createPageTokens({ secret: Buffer.from(secrets.pageTokens, 'base64url') }),
     eventLog: host.eventLog,
+    journal: host.journal,
+    tokens: { issuer, audience: AUDIENCE, jwks },
+    platformKey: host.platformKey,
     kms: host.kms,
     database: ({ schemaOf } = {}) => {
       if (database !== undefined) throw new Error(`${service} opened its database twice`)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { PublicKey } from '../keys/key-store.js'
 import type { DatabaseSecrets } from '../postgres/secrets.js'
 
 /** Secrets that the services of an installation share, each reading its own: `secrets.json` in the state directory, mode 0600. */
@@ -10,6 +11,21 @@ export interface Secrets {
   readonly pageTokens: string
   /** What log keys of tenants are derived from, base64url. */
   readonly journal: string
+  /** What services without a key store derive the HMAC keys of request bodies from, base64url. */
+  readonly requests: string
+  /** The platform tenant's public key, base64url, and its id: made at first start. No secret, but kept with them. */
+  readonly platformKey?: { readonly keyId: string; readonly publicKey: string }
+}
+
+export const platformKeyOf = ({ platformKey }: Secrets): PublicKey | undefined =>
+  platformKey && { keyId: platformKey.keyId, publicKey: Uint8Array.from(Buffer.from(platformKey.publicKey, 'base64url')) }
+
+/** Adds the platform tenant's public key to what is kept. */
+export const keepPlatformKey = (stateDir: string, secrets: Secrets, { keyId, publicKey }: PublicKey): Secrets => {
+  if (secrets.platformKey?.keyId === keyId) return secrets
+  const kept: Secrets = { ...secrets, platformKey: { keyId, publicKey: Buffer.from(publicKey).toString('base64url') } }
+  writePrivately(pathOf(stateDir), JSON.stringify(kept, undefined, 2))
+  return kept
 }
 
 const pathOf = (stateDir: string): string => join(stateDir, 'secrets.json')
@@ -50,7 +66,13 @@ export const keepSecrets = (stateDir: string, complete: (kept: DatabaseSecrets |
   const databases = complete(kept?.databases)
   if (kept !== undefined && databases === kept.databases) return kept
   const draw = (): string => randomBytes(32).toString('base64url')
-  const secrets: Secrets = { databases, pageTokens: kept?.pageTokens ?? draw(), journal: kept?.journal ?? draw() }
+  const secrets: Secrets = {
+    ...kept,
+    databases,
+    pageTokens: kept?.pageTokens ?? draw(),
+    journal: kept?.journal ?? draw(),
+    requests: kept?.requests ?? draw(),
+  }
   writePrivately(pathOf(stateDir), JSON.stringify(secrets, undefined, 2))
   return secrets
 }
