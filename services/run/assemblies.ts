@@ -1,7 +1,6 @@
 import { audit } from '../audit/assembly.js'
 import { data } from '../data/assembly.js'
 import { gateway } from '../gateway/assembly.js'
-import { gateway } from '../gateway/assembly.js'
 import { identity } from '../identity/assembly.js'
 import { policy } from '../policy/assembly.js'
 import { tenant } from '../tenant/assembly.js'
