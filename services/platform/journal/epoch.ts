@@ -1,9 +1,9 @@
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { hash } from 'node:crypto'
-import type { AccessRecord } from '../../../proto/gen/tenantry/events/v1/envelope_pb.js'
 import { AccessRecordSchema, Outcome, RecordKind } from '../../../proto/gen/tenantry/events/v1/envelope_pb.js'
 import { PLATFORM_TENANT, random16, uuid7 } from '../ids.js'
+import { encodeRecord } from './encode-record.js'
 import type { ChainHeads, EpochHead } from './frame.js'
 import { FrameType, jsonFrame } from './frame.js'
 import type { DraftRecord } from './journal.js'
@@ -48,17 +48,14 @@ export interface Numbered {
 }
 
 export const number = (epoch: Epoch, draft: DraftRecord): Numbered => {
-  const chain = epoch.chains.get(draft.tenantId)
+  const { tenantId } = draft
+  const chain = epoch.chains.get(tenantId)
   const sequence = (chain?.sequence ?? 0) + 1
-  const record = {
-    ...draft,
-    instance: epoch.instance,
-    epoch: epoch.id,
-    sequence: BigInt(sequence),
-    previous: chain?.head ?? new Uint8Array(),
-  } as AccessRecord
-  return { tenantId: draft.tenantId, sequence, bytes: toBinary(AccessRecordSchema, record) }
+  const bytes = encodeRecord(draft, { instance: epoch.instance, epoch: epoch.id, sequence, previous: chain?.head ?? NONE })
+  return { tenantId, sequence, bytes }
 }
+
+const NONE = new Uint8Array()
 
 export const advance = (epoch: Epoch, { tenantId, sequence, bytes }: Numbered): void => {
   const chain = epoch.chains.get(tenantId)
