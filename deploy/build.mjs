@@ -114,6 +114,8 @@ export const build = async ({ force = false } = {}) => {
     },
     logLevel: 'warning',
   })
+  // Its helper process would hold on to the script's output streams.
+  await esbuild.stop()
   for (const { path, contents } of result.outputFiles) place(path, contents)
   for (const path of sources.filter(isCopied)) {
     mkdirSync(dirname(join(dist, path)), { recursive: true })

@@ -5,6 +5,8 @@ import type { Config, ConfigKey } from './schema.js'
 const PREFIX = 'TENANTRY_'
 /** Names the file; it is no key of the file itself. */
 const FILE = `${PREFIX}CONFIG`
+/** The command line's own: someone may have them set in the shell that starts a service. */
+const NOT_OURS = new Set([FILE, `${PREFIX}CONFIG_DIR`, `${PREFIX}PROFILE`])
 /** Keys that are given all or not at all. */
 const TOGETHER = [
   ['certificateFile', 'certificateKeyFile', 'certificateAuthorityFile'],
@@ -62,7 +64,7 @@ const fromEnvironment = (env: ConfigSources['env'], problems: string[]): Record<
   const files = new Map(secretKeys.map((key) => [`${environmentName(key)}_FILE`, key]))
   const values: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || name === FILE || value === undefined) continue
+    if (!name.startsWith(PREFIX) || NOT_OURS.has(name) || value === undefined) continue
     const key = names.get(name)
     const secretKey = files.get(name)
     if (key !== undefined) {

@@ -34,13 +34,24 @@ export const openFacts = ({ config, assembly, peer, relayPool, registry, log }: 
     return { name, renew: (cursor, deadline) => client.renew({ cursor }, { deadline }) }
   }
   const metrics = factMetrics(registry, OWNERS)
+  let closed = false
   const facts = createFacts({
     owners: OWNERS.map(source),
     leaseMs: config.factsLeaseMs,
     renewMs: config.factsRenewMs,
-    log,
+    // A renewal under way when this closes fails for want of a connection: no news then.
+    log: {
+      warn: (...entry: Parameters<Logger['warn']>) => (closed ? undefined : log.warn(...entry)),
+      info: log.info.bind(log),
+    } as Pick<Logger, 'warn' | 'info'>,
     onRenewal: metrics.renewal,
   })
   metrics.watch(() => facts.age())
-  return facts
+  return {
+    ...facts,
+    close: () => {
+      closed = true
+      facts.close()
+    },
+  }
 }

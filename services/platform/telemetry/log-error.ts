@@ -6,8 +6,12 @@ export interface LoggedError {
   reason?: string
   constraint?: string
   stack?: string
-  cause?: LoggedError
+  cause?: unknown
 }
+
+/** What another part described already, as the mesh's error boundary does: an object with a type, and no message. */
+const isDescribed = (value: unknown): value is { type: string } =>
+  typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string' && !('message' in value)
 
 interface Fields {
   code?: unknown
@@ -24,7 +28,8 @@ const isDatabaseError = (error: Error & Fields): boolean =>
 const string = (value: unknown): string | undefined => (typeof value === 'string' || typeof value === 'number' ? String(value) : undefined)
 
 /** Serializes an error for the log: its type, code, reason, frames and causes; the message unless it comes from the database. */
-export const logError = (thrown: unknown, depth = 0): LoggedError => {
+export const logError = (thrown: unknown, depth = 0): LoggedError | { type: string } => {
+  if (!(thrown instanceof Error) && isDescribed(thrown)) return thrown
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: 'thrown value is no Error' }
   const error: Error & Fields = thrown
   const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line))

@@ -78,10 +78,10 @@ export const shortLines = (write: (line: string) => void): DestinationStream => 
       time: string
       service: string
       msg?: string
-      err?: { message?: string; reason?: string }
+      err?: { message?: string; reason?: string; type?: string }
     }
     if (!['warn', 'error', 'fatal'].includes(entry.level)) return
-    const error = entry.err === undefined ? '' : ` (${entry.err.reason ?? entry.err.message ?? 'error'})`
+    const error = entry.err === undefined ? '' : ` (${entry.err.reason ?? entry.err.message ?? entry.err.type ?? 'error'})`
     write(`${TIME.exec(entry.time)?.[1] ?? ''} ${entry.level} ${entry.service}: ${entry.msg ?? ''}${error}\n`)
   },
 })

@@ -49,10 +49,15 @@ describe('createLogger()', () => {
     expect(entry!['err']).toMatchObject({ cause: { code: '23505', constraint: 'user_email' } })
   })
 
+  it('passes on what was described already', () => {
+    const [entry] = lines((log) => log.error({ err: { type: 'AppError', reason: 'FACTS_STALE', at: 'x.ts:1' } }, 'call failed'))
+    expect(entry).toMatchObject({ err: { type: 'AppError', reason: 'FACTS_STALE', at: 'x.ts:1' } })
+  })
+
   it('negative control: an error that is not serialized by us does carry the row', () => {
     const error = Object.assign(new Error('canary'), { severity: 'ERROR', code: '23505' })
     expect(inspect(error)).toContain('canary')
-    expect(logError(error).message).toBe('database error')
+    expect(logError(error)).toMatchObject({ message: 'database error' })
   })
 })
 
