@@ -14,6 +14,10 @@ const gives = (held: string, wanted: string): boolean =>
 export const notGiven = (held: readonly string[], wanted: readonly string[]): string[] =>
   wanted.filter((action) => !held.some((one) => gives(one, action)))
 
+/** Everything that a subject's roles give anywhere, in collections too. */
+export const actionsOf = (facts: Pick<Facts, 'subject' | 'role'>, tenantId: string, subjectId: string): string[] =>
+  (facts.subject(tenantId, subjectId)?.grants ?? []).flatMap(({ roleId }) => facts.role(tenantId, roleId)?.actions ?? [])
+
 /**
  * What the caller holds by the facts that the decision was made from: in its whole tenant, or in one collection too. An operator's are those of the
  * platform tenant.

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose'
+import { decodeProtectedHeader, importJWK, jwtVerify } from 'jose'
 import type { JWK } from 'jose'
 import { SessionService } from '../../../proto/gen/tenantry/identity/v1/session_pb.js'
 import { UserService } from '../../../proto/gen/tenantry/identity/v1/user_pb.js'

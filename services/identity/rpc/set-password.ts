@@ -5,6 +5,7 @@ import { AppError, invalidField, notFound } from '../../platform/mesh/errors.js'
 import type { Rpc } from '../../platform/mesh/rpc.js'
 import type { IdentityDeps } from '../deps.js'
 import { telling, userEvent } from '../events.js'
+import { actionsOf, checkHolds } from '../held-actions.js'
 import { inForce } from '../settle.js'
 import { holdPassword } from '../store/hold-password.js'
 import { lockUser } from '../store/lock-user.js'
@@ -24,6 +25,8 @@ export const setPassword =
     await call.decideWithRow({ owner: user?.user_id ?? '' })
     if (!user) throw notFound('user')
     const own = call.subject?.tenant === tenantId && call.subject.id === userId
+    // Who sets a password can be that user from then on: nobody becomes more than one is.
+    if (!own) checkHolds(deps.facts, call, actionsOf(deps.facts, tenantId, userId))
     const checked = own ? await checkCurrent(deps, call, user, request.currentPassword) : undefined
     const hash = await deps.passwords.hash(request.newPassword, call.deadline.signal)
     const event = userEvent('password_set', tenantId, userId, { changedFields: ['password'] })

@@ -58,8 +58,8 @@ export const openSigningKeys = async (options: SigningKeyOptions): Promise<Signi
 
   const load = async (): Promise<void> => {
     const [rows] = await db.run(call(), selectSigningKeys(PLATFORM_TENANT))
-    const known = new Map(keys.map((key) => [key.kid, key]))
-    const loaded = await Promise.all(rows.map((row) => known.get(row.kid) ?? unwrap(kms, row)))
+    const known = new Map(keys.map(({ kid, privateKey }) => [kid, privateKey]))
+    const loaded = await Promise.all(rows.map(async (row) => toKey(row, known.get(row.kid) ?? (await unwrap(kms, row)))))
     if (rows[0]) offset = rows[0].now.getTime() / 1000 - performance.now() / 1000
     keys = loaded
   }
@@ -113,15 +113,17 @@ const create = async (kms: Kms, next: { generation: number; activeIn: number }) 
   return { tenantId: PLATFORM_TENANT, kid, publicJwk: { ...jwk, kid, alg: 'ES256', use: 'sig' }, wrappedPrivate, ...next }
 }
 
-const unwrap = async (kms: Kms, row: SigningKeyRow): Promise<Key> => {
+const unwrap = async (kms: Kms, row: SigningKeyRow): Promise<KeyObject> => {
   const der = Buffer.from(await kms.unwrap(KMS_KEY, row.wrapped_private, contextOf(row.kid)))
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   der.fill(0)
-  return {
-    generation: row.generation,
-    activeFrom: row.active_from.getTime() / 1000,
-    kid: row.kid,
-    jwk: row.public_jwk as JWK,
-    privateKey,
-  }
+  return privateKey
 }
+
+const toKey = (row: SigningKeyRow, privateKey: KeyObject): Key => ({
+  generation: row.generation,
+  activeFrom: row.active_from.getTime() / 1000,
+  kid: row.kid,
+  jwk: row.public_jwk as JWK,
+  privateKey,
+})
