@@ -92,7 +92,6 @@ const createRenewer = (
   }
 
   const start = (): Promise<void> => {
-    // One at a time: the timer's turn is this one.
     clearTimeout(timer)
     if (stopped) return Promise.reject(stale(source.name))
     running = once().finally(() => {
@@ -102,19 +101,21 @@ const createRenewer = (
     return running
   }
 
-  const afterGap = async (): Promise<void> => {
-    await running?.catch(() => undefined)
+  const afterOthers = async (): Promise<void> => {
+    // Never at once: whoever asks in the same turn of the loop joins this renewal, which `next` stands for until it begins.
+    await Promise.resolve()
     const wait = lastStart + minGapMs - now()
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    // One that is under way may have begun before the last who waits here asked: only one that begins now serves all of them.
+    while (running !== undefined) await running.catch(() => undefined)
     next = undefined
-    // The timer's renewal may have begun meanwhile: later than whoever waits here asked.
-    return running ?? start()
+    return start()
   }
 
   schedule()
   return {
     lease,
-    renewed: () => (next ??= afterGap()),
+    renewed: () => (next ??= afterOthers()),
     stop: () => {
       stopped = true
       clearTimeout(timer)

@@ -211,7 +211,7 @@ describe('createAuthorizer()', () => {
 })
 
 describe('the decision cache', () => {
-  const ask = (call = bob(), request = oneCollection()) => authorizer.decide(getCollection, request, call)
+  const ask = async (call = bob(), request = oneCollection()) => authorizer.decide(getCollection, request, call)
 
   it('answers the same call again, and not another token, workload, address, tenant or resource', async () => {
     const first = await ask()
