@@ -48,7 +48,7 @@ export const listLeaves = ({ tenantId, filter, descending, after, size, bytes }:
                 where tenant_id = $1 and ($2::bigint is null or leaf_index ${descending ? '<' : '>'} $2) and ${where.text}
                 order by ${order} limit $3 + 1) found) page
     where before < $4 and place <= $3
-    order by ${order}`
+    order by page.${order}`
   return {
     // One name for one text: filters differ.
     name: `list-leaves-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`,
