@@ -1,5 +1,6 @@
 import type { Deadline } from '../mesh/call.js'
 import type { ConnectionOptions } from './connection.js'
+import { expired } from './database-errors.js'
 import { openSession } from './session.js'
 import type { Session } from './session.js'
 
@@ -34,7 +35,8 @@ export const createCanceller = (connection: ConnectionOptions): Canceller => {
   }
 
   return {
-    watch: (session, { signal, remaining }) => {
+    watch: (session, deadline) => {
+      const { signal } = deadline
       let timer: NodeJS.Timeout | undefined
       const stop = (): void => {
         session.doubt()
@@ -42,8 +44,8 @@ export const createCanceller = (connection: ConnectionOptions): Canceller => {
         timer = setTimeout(() => session.destroy(), DESTROY_AFTER_MS)
       }
       const onAbort = (): void => {
-        if (remaining() > 0) stop()
-        else timer = setTimeout(stop, DEADLINE_GRACE_MS)
+        if (expired(deadline)) timer = setTimeout(stop, DEADLINE_GRACE_MS)
+        else stop()
       }
       signal.addEventListener('abort', onAbort, { once: true })
       return () => {

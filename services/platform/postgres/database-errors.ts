@@ -10,6 +10,12 @@ export const UNIQUE_VIOLATION = '23505'
 export const ALREADY_FAILED = '25P02'
 const CANCELED = '57014'
 
+/** Timers may fire a little early, and an abort that comes with the deadline is the deadline's. */
+const EARLY_MS = 2
+
+/** Whether a call's time is over, as against its caller having gone. */
+export const expired = ({ remaining }: { remaining(): number }): boolean => remaining() <= EARLY_MS
+
 interface PgError {
   readonly code?: unknown
   readonly constraint?: unknown
@@ -56,8 +62,8 @@ const brokenOrBug = (error: unknown, call: { expired: boolean; cancelled: boolea
   return call.expired || call.cancelled ? ended(call, error) : unavailable(error)
 }
 
-const ended = ({ expired, cancelled }: { expired: boolean; cancelled: boolean }, cause: unknown): AppError =>
-  cancelled && !expired
+const ended = (call: { expired: boolean; cancelled: boolean }, cause: unknown): AppError =>
+  call.cancelled && !call.expired
     ? new AppError('CANCELLED', 'the caller cancelled', { cause })
     : new AppError('DEADLINE_EXCEEDED', 'the time for the call is over', { cause })
 

@@ -123,9 +123,7 @@ describe('emittingEach()', () => {
   it('fails when a changed row has no event', async () => {
     const tenant = newId('ten')
     const call = systemCall({ tenant })
-    await expect(t.db.run(call, emittingEach(insert(tenant, 'a', 'b'), 'id', new Map([['a', draft()]]), call))).rejects.toThrow(
-      /outbox/,
-    )
+    await expect(t.db.run(call, emittingEach(insert(tenant, 'a', 'b'), 'id', new Map([['a', draft()]]), call))).rejects.toThrow(/outbox/)
     expect(await t.query('select from pool.note where tenant_id = $1', [tenant])).toHaveLength(0)
   })
 })

@@ -5,7 +5,7 @@ import { createCanceller } from './canceller.js'
 import type { ConnectionOptions } from './connection.js'
 import { contextSigner } from './context.js'
 import type { Database, DbCall, Tx } from './database.js'
-import { ALREADY_FAILED, outcomeUnknown, sqlState, toAppError } from './database-errors.js'
+import { ALREADY_FAILED, expired, outcomeUnknown, sqlState, toAppError } from './database-errors.js'
 import { tenantSchema } from './identifiers.js'
 import type { ContextKey } from './secrets.js'
 import { openSession } from './session.js'
@@ -169,14 +169,14 @@ const READY_MS = 2_000
 const SPAN = { kind: SpanKind.CLIENT, attributes: { 'db.system.name': 'postgresql' } } as const
 
 const state = ({ deadline }: DbCall): { expired: boolean; cancelled: boolean } => ({
-  expired: deadline.remaining() <= 0,
+  expired: expired(deadline),
   cancelled: deadline.signal.aborted,
 })
 
 const throwIfOver = (call: DbCall): void => {
-  const { expired, cancelled } = state(call)
-  if (expired) throw new AppError('DEADLINE_EXCEEDED', 'the time for the call is over')
-  if (cancelled) throw new AppError('CANCELLED', 'the caller cancelled')
+  const over = state(call)
+  if (over.expired) throw new AppError('DEADLINE_EXCEEDED', 'the time for the call is over')
+  if (over.cancelled) throw new AppError('CANCELLED', 'the caller cancelled')
 }
 
 /** A method with row facts writes nothing before it decided with the row. */

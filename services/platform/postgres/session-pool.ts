@@ -1,6 +1,6 @@
 import { AppError } from '../mesh/errors.js'
 import type { Deadline } from '../mesh/call.js'
-import { unavailable } from './database-errors.js'
+import { expired, unavailable } from './database-errors.js'
 import type { Session } from './session.js'
 
 export interface SessionPool {
@@ -43,8 +43,9 @@ export const sessionPool = (max: number, connect: () => Promise<Session>): Sessi
     return free.find(({ session }) => session !== undefined) ?? free[0]
   }
 
-  const waitForSlot = (affinity: number | undefined, { signal, remaining }: Pick<Deadline, 'signal' | 'remaining'>): Promise<Slot> =>
+  const waitForSlot = (affinity: number | undefined, deadline: Pick<Deadline, 'signal' | 'remaining'>): Promise<Slot> =>
     new Promise((resolve, reject) => {
+      const { signal } = deadline
       const waiter: Waiter = {
         affinity,
         take: (slot) => {
@@ -55,9 +56,9 @@ export const sessionPool = (max: number, connect: () => Promise<Session>): Sessi
       const give = (): void => {
         waiters.delete(waiter)
         reject(
-          remaining() > 0
-            ? new AppError('CANCELLED', 'the caller cancelled')
-            : new AppError('DEADLINE_EXCEEDED', 'the time for the call is over'),
+          expired(deadline)
+            ? new AppError('DEADLINE_EXCEEDED', 'the time for the call is over')
+            : new AppError('CANCELLED', 'the caller cancelled'),
         )
       }
       signal.addEventListener('abort', give, { once: true })

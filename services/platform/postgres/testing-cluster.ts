@@ -139,6 +139,7 @@ const start = async (directory: string): Promise<TestCluster> => {
 /** Of the last run: nobody is there to use them. */
 const dropClones = (superuser: ConnectionOptions): Promise<void> =>
   withClient(superuser, async (client) => {
+    await client.query('revoke connect on database postgres, template1 from public')
     const { rows } = await client.query<{ datname: string }>(
       `select datname from pg_database where datname similar to '(clone|template|partial)\\_%'`,
     )
