@@ -14,7 +14,7 @@ const CANCELED = '57014'
 const EARLY_MS = 2
 
 /** Whether a call's time is over, as against its caller having gone. */
-export const expired = ({ remaining }: { remaining(): number }): boolean => remaining() <= EARLY_MS
+export const expired = (deadline: { remaining(): number }): boolean => deadline.remaining() <= EARLY_MS
 
 interface PgError {
   readonly code?: unknown
