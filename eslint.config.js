@@ -2,7 +2,8 @@ import tseslint from 'typescript-eslint'
 
 /** SQL lives in store/ and in platform/postgres; other text that begins like a statement is a mistake. */
 const sqlText = {
-  selector: 'TemplateElement[value.raw=/^\\s*(select\\s|insert\\s+into\\s|update\\s+\\S+\\s+set\\s|delete\\s+from\\s|with\\s+\\w+\\s+as\\s)/i]',
+  selector:
+    'TemplateElement[value.raw=/^\\s*(select\\s|insert\\s+into\\s|update\\s+\\S+\\s+set\\s|delete\\s+from\\s|with\\s+\\w+\\s+as\\s)/i]',
   message: 'SQL lives only in store/ and platform/postgres/.',
 }
 const environment = [
@@ -42,7 +43,14 @@ export default tseslint.config(
   },
   {
     files: ['services/**/*.ts'],
-    ignores: ['**/store/**', 'services/platform/postgres/**', 'services/platform/events/embedded/**', '**/*.test.ts', '**/testing.ts', '**/*.contract.ts'],
+    ignores: [
+      '**/store/**',
+      'services/platform/postgres/**',
+      'services/platform/events/embedded/**',
+      '**/*.test.ts',
+      '**/testing.ts',
+      '**/*.contract.ts',
+    ],
     rules: { 'no-restricted-syntax': ['error', sqlText] },
   },
   { files: ['services/cli/**/*.ts', 'services/run/**/*.ts', 'deploy/**/*.mjs', 'test/bench/**'], rules: { 'no-console': 'off' } },

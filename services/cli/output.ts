@@ -43,7 +43,6 @@ export const layout = (rows: readonly Record<string, string>[]): string[] => {
 
 /** Text without control characters, bidirectional overrides and line separators. */
 export const printable = (text: string): string =>
-  // eslint-disable-next-line no-control-regex -- these are what must not reach a terminal
   text.replace(
     /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -16,6 +16,10 @@ export const policy: ServiceAssembly = {
     }
     active()
     const service = openPolicyService({ region, authorizer, active, pageTokens })
-    return Promise.resolve({ routes: service.routes, checks: async () => ({ bundle: await service.ready() }), close: () => service.close() })
+    return Promise.resolve({
+      routes: service.routes,
+      checks: async () => ({ bundle: await service.ready() }),
+      close: () => service.close(),
+    })
   },
 }

@@ -40,7 +40,10 @@ export const auditCommand = (program: Command, context: () => Context): void => 
           pageToken,
           pageSize: Math.min(left, 500),
         })
-        for (const entry of page.entries) out.json ? out.message(EntrySchema, entry, '') : rows.push(auditRow(entry))
+        for (const entry of page.entries) {
+          if (out.json) out.message(EntrySchema, entry, '')
+          else rows.push(auditRow(entry))
+        }
         left -= page.entries.length
         pageToken = page.nextPageToken
       } while (pageToken !== '' && left > 0)

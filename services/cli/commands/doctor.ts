@@ -14,7 +14,7 @@ export const doctorCommand = (program: Command, context: () => Context, stateDir
       const { out, profiles } = context()
       const profile = profiles.read()
       const findings: Finding[] = [
-        ...(await gatewayCheck(profile?.gateway ?? 'https://127.0.0.1:8443', profile?.ca, stateDirectory)),
+        ...(await gatewayCheck(profile?.gateway ?? 'https://localhost:8443', profile?.ca, stateDirectory)),
         ...(await serviceChecks(metricsHost)),
         ...certificateChecks(stateDirectory),
         loginCheck(profile),

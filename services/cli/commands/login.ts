@@ -27,7 +27,7 @@ export const loginCommand = (program: Command, context: () => Context, stateDire
   program
     .command('login')
     .description('begin a session and keep it in the profile')
-    .option('--gateway <url>', 'origin of the gateway (default https://127.0.0.1:8443)')
+    .option('--gateway <url>', 'origin of the gateway (default https://localhost:8443)')
     .option('--ca <file>', `PEM of the CA to trust (default ${stateDirectory}/ca.pem, if it is there)`)
     .option('--slug <slug>', 'slug of the tenant')
     .option('--email <email>', 'address of the user')
@@ -39,7 +39,7 @@ export const loginCommand = (program: Command, context: () => Context, stateDire
         options.operator === undefined
           ? undefined
           : readOperator(options.operator === true ? `${stateDirectory}/operator.json` : options.operator)
-      const gateway = options.gateway ?? file?.gateway ?? 'https://127.0.0.1:8443'
+      const gateway = options.gateway ?? file?.gateway ?? 'https://localhost:8443'
       const slug = options.slug ?? file?.slug
       const email = options.email ?? file?.email
       if (slug === undefined) throw new UsageError('--slug is required')

@@ -104,7 +104,10 @@ export const recordCommand = (program: Command, context: () => Context): void =>
           pageToken,
           pageSize: Math.min(left, 200),
         })
-        for (const record of page.records) ctx.out.json ? ctx.out.message(RecordSchema, record, '') : rows.push(row(record, names))
+        for (const record of page.records) {
+          if (ctx.out.json) ctx.out.message(RecordSchema, record, '')
+          else rows.push(row(record, names))
+        }
         left -= page.records.length
         pageToken = page.nextPageToken
       } while (pageToken !== '' && left > 0)

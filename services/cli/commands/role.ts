@@ -46,7 +46,10 @@ export const roleCommand = (program: Command, context: () => Context): void => {
       const tenantId = await tenant(options.tenant)
       const rows = []
       for await (const { roles } of pages((pageToken) => client().listRoles({ tenantId, pageToken, pageSize: 200 }))) {
-        for (const role of roles) out.json ? out.message(RoleSchema, role, '') : rows.push(row(role))
+        for (const role of roles) {
+          if (out.json) out.message(RoleSchema, role, '')
+          else rows.push(row(role))
+        }
       }
       out.table(rows)
     })

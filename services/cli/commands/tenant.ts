@@ -53,7 +53,10 @@ export const tenantCommand = (program: Command, context: () => Context): void =>
       const client = session().edge.client(TenantService)
       const rows = []
       for await (const { tenants } of pages((pageToken) => client.listTenants({ filter, pageToken, pageSize: 200 }))) {
-        for (const tenant of tenants) out.json ? out.message(TenantSchema, tenant, '') : rows.push(row(tenant))
+        for (const tenant of tenants) {
+          if (out.json) out.message(TenantSchema, tenant, '')
+          else rows.push(row(tenant))
+        }
       }
       out.table(rows)
     })

@@ -37,7 +37,10 @@ export const userCommand = (program: Command, context: () => Context): void => {
       for await (const { users } of pages((pageToken) =>
         client().listUsers({ tenantId, filter: options.filter, pageToken, pageSize: 200 }),
       )) {
-        for (const user of users) out.json ? out.message(UserSchema, user, '') : rows.push(row(user))
+        for (const user of users) {
+          if (out.json) out.message(UserSchema, user, '')
+          else rows.push(row(user))
+        }
       }
       out.table(rows)
     })

@@ -145,10 +145,28 @@ const trail = async (operator: Operator, seat: Seat, decisions: readonly string[
     const seen = new Set(entries.map((entry: Entry) => entry.decisionId))
     const missing = decisions.filter((decision) => !seen.has(decision))
     if (missing.length === 0 && entries.length > 0) {
-      for (const line of layout(entries.slice(0, 12).map(auditRow))) say(line)
+      for (const line of layout(grouped(entries).slice(0, 14))) say(line)
       return
     }
     if (performance.now() > until) throw new Error(`the audit trail does not show ${missing.join(', ') || 'anything'}`)
     await sleep(200)
   }
+}
+
+/** Rows of the trail; the many events of one call in one row, with their count. */
+const grouped = (entries: readonly Entry[]): Record<string, string>[] => {
+  const rows: { row: Record<string, string>; count: number }[] = []
+  for (const entry of entries) {
+    const row = auditRow(entry)
+    const last = rows.at(-1)
+    if (last && last.row['decision'] === row['decision'] && last.row['what'] === row['what']) last.count++
+    else rows.push({ row, count: 1 })
+  }
+  return rows.map(({ row, count }) => ({
+    index: row['index']!,
+    decision: row['decision']!,
+    what: row['what']!,
+    count: String(count),
+    outcome: row['outcome']!,
+  }))
 }

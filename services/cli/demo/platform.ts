@@ -4,7 +4,8 @@ import { RoleService } from '../../../proto/gen/tenantry/identity/v1/role_pb.js'
 import { SessionService } from '../../../proto/gen/tenantry/identity/v1/session_pb.js'
 import { UserService } from '../../../proto/gen/tenantry/identity/v1/user_pb.js'
 import { OperationService } from '../../../proto/gen/tenantry/tenant/v1/operation_pb.js'
-import { TenantService, Tier } from '../../../proto/gen/tenantry/tenant/v1/tenant_pb.js'
+import type { Tier } from '../../../proto/gen/tenantry/tenant/v1/tenant_pb.js'
+import { TenantService } from '../../../proto/gen/tenantry/tenant/v1/tenant_pb.js'
 import type { Edge, OpenEdge } from '../context.js'
 import { UsageError } from '../usage-error.js'
 
@@ -26,10 +27,10 @@ export const logIn = async (
   platform: { gateway: string; ca: string | undefined },
   credential: { slug: string; email: string; password: string },
 ): Promise<Seat> => {
-  let token: string | undefined
-  const edge = openEdge(platform.gateway, platform.ca, () => Promise.resolve(token))
+  const held: { token?: string } = {}
+  const edge = openEdge(platform.gateway, platform.ca, () => Promise.resolve(held.token))
   const { session, tokens } = await edge.client(SessionService).createSession(credential)
-  token = tokens!.accessToken
+  held.token = tokens!.accessToken
   return { edge, tenantId: session!.tenantId, userId: session!.userId }
 }
 

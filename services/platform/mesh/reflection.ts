@@ -2,6 +2,7 @@ import type { DescFile, DescMethod } from '@bufbuild/protobuf'
 import { toBinary } from '@bufbuild/protobuf'
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt'
 import { status as Code } from '@grpc/grpc-js'
+import { file_google_rpc_error_details } from '../../../proto/gen/google/rpc/error_details_pb.js'
 import { describeFile, field } from './descriptors.js'
 import { foreignMethod } from './health.js'
 import type { MeshMethod } from './method.js'
@@ -59,6 +60,8 @@ const closure = (methods: readonly DescMethod[]): Map<string, DescFile> => {
     file.dependencies.forEach(add)
   }
   for (const method of methods) add(method.parent.file)
+  // What errors carry in google.protobuf.Any, so that tools can show it.
+  add(file_google_rpc_error_details)
   return files
 }
 
