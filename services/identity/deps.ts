@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { FactsModel } from '../platform/facts/create-facts.js'
 import type { Facts } from '../platform/facts/facts.js'
 import type { KeyStore } from '../platform/keys/key-store.js'
 import type { PageTokens } from '../platform/keys/page-token.js'
@@ -20,10 +21,13 @@ export interface Lifetimes {
   readonly refreshGrace: number
 }
 
+/** The read model, and a way to have it newer than its lease asks for: a refusal must not rest on a grant not heard of yet. */
+export type IdentityFacts = Facts & Pick<FactsModel, 'refresh'>
+
 /** What the RPCs of identity are built from. */
 export interface IdentityDeps {
   readonly db: Database
-  readonly facts: Facts
+  readonly facts: IdentityFacts
   readonly keyStore: Pick<KeyStore, 'createUserKeys' | 'dataKey'>
   readonly sealer: Sealer
   readonly pageTokens: PageTokens

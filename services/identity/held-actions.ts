@@ -2,6 +2,7 @@ import type { Facts } from '../platform/facts/facts.js'
 import type { Call } from '../platform/mesh/call.js'
 import { AppError } from '../platform/mesh/errors.js'
 import { heldRoles } from '../platform/policy/held-roles.js'
+import type { IdentityFacts } from './deps.js'
 
 /** Whether a held action (perhaps ending in `*`) gives the wanted one, which may be a pattern itself. Who may do it to any row may do it to one's own. */
 const gives = (held: string, wanted: string): boolean =>
@@ -14,10 +15,6 @@ const gives = (held: string, wanted: string): boolean =>
 export const notGiven = (held: readonly string[], wanted: readonly string[]): string[] =>
   wanted.filter((action) => !held.some((one) => gives(one, action)))
 
-/** Everything that a subject's roles give anywhere, in collections too. */
-export const actionsOf = (facts: Pick<Facts, 'subject' | 'role'>, tenantId: string, subjectId: string): string[] =>
-  (facts.subject(tenantId, subjectId)?.grants ?? []).flatMap(({ roleId }) => facts.role(tenantId, roleId)?.actions ?? [])
-
 /**
  * What the caller holds by the facts that the decision was made from: in its whole tenant, or in one collection too. An operator's are those of the
  * platform tenant.
@@ -28,13 +25,18 @@ export const heldActions = (facts: Pick<Facts, 'subject' | 'role'>, call: Pick<C
   return heldRoles(facts.subject(tenant, id), collectionId, (tenantId, roleId) => facts.role(tenantId, roleId)).permissions
 }
 
-/** Throws MISSING_PERMISSION unless the caller holds everything that it is about to give. */
-export const checkHolds = (
-  facts: Pick<Facts, 'subject' | 'role'>,
-  call: Pick<Call, 'subject'>,
+/**
+ * Throws MISSING_PERMISSION unless the caller holds everything that it is about to give: by the facts at hand, else by the newest, since what was given
+ * to it a moment ago may not be known here yet.
+ */
+export const checkHolds = async (
+  facts: Pick<IdentityFacts, 'subject' | 'role' | 'refresh'>,
+  call: Pick<Call, 'subject' | 'deadline'>,
   actions: readonly string[],
   collectionId = '',
-): void => {
-  if (notGiven(heldActions(facts, call, collectionId), actions).length > 0)
-    throw new AppError('MISSING_PERMISSION', 'only what the caller holds can be given')
+): Promise<void> => {
+  const lacks = (): boolean => notGiven(heldActions(facts, call, collectionId), actions).length > 0
+  if (!lacks()) return
+  await facts.refresh(call.deadline)
+  if (lacks()) throw new AppError('MISSING_PERMISSION', 'only what the caller holds can be given')
 }

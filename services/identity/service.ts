@@ -6,7 +6,6 @@ import { SessionService } from '../../proto/gen/tenantry/identity/v1/session_pb.
 import { UserService } from '../../proto/gen/tenantry/identity/v1/user_pb.js'
 import { TenancyService } from '../../proto/gen/tenantry/tenancy/v1/tenancy_pb.js'
 import { createFactOwner } from '../platform/facts/fact-owner.js'
-import type { Facts } from '../platform/facts/facts.js'
 import type { KeyStore } from '../platform/keys/key-store.js'
 import type { Kms } from '../platform/keys/kms.js'
 import type { PageTokens } from '../platform/keys/page-token.js'
@@ -15,7 +14,7 @@ import type { Workload } from '../platform/mesh/call.js'
 import type { Route } from '../platform/mesh/rpc.js'
 import { routes } from '../platform/mesh/rpc.js'
 import type { Database } from '../platform/postgres/database.js'
-import type { IdentityDeps, Lifetimes } from './deps.js'
+import type { IdentityDeps, IdentityFacts, Lifetimes } from './deps.js'
 import { FACT_TABLES } from './fact-tables.js'
 import type { LoginLimitOptions } from './login/limits.js'
 import { createLoginLimits } from './login/limits.js'
@@ -59,7 +58,7 @@ export interface IdentityOptions {
   readonly db: Database
   /** Connections of `identity_relay`, which reads facts across tenants. */
   readonly factPool: Pick<Pool, 'connect'>
-  readonly facts: Facts
+  readonly facts: IdentityFacts
   readonly keyStore: KeyStore
   readonly kms: Kms
   readonly sealer: Sealer

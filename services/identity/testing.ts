@@ -9,7 +9,6 @@ import { pino } from 'pino'
 import type { RoleFact, SubjectFact, TenantFact } from '../../proto/gen/tenantry/facts/v1/facts_pb.js'
 import { TenantFactSchema } from '../../proto/gen/tenantry/facts/v1/facts_pb.js'
 import { createFactOwner } from '../platform/facts/fact-owner.js'
-import type { Facts } from '../platform/facts/facts.js'
 import { newId, PLATFORM_TENANT, random16 } from '../platform/ids.js'
 import type { KeyStore, PublicKey } from '../platform/keys/key-store.js'
 import { openLocalKeyring } from '../platform/keys/local-keyring.js'
@@ -21,6 +20,7 @@ import { AppError } from '../platform/mesh/errors.js'
 import { meshMethod } from '../platform/mesh/method.js'
 import { deadlineIn, testDatabase } from '../platform/postgres/testing.js'
 import { ensureOperator } from './bootstrap.js'
+import type { IdentityFacts } from './deps.js'
 import { FACT_TABLES } from './fact-tables.js'
 import { heldActions, notGiven } from './held-actions.js'
 import type { IdentityOptions } from './service.js'
@@ -45,8 +45,9 @@ const testFacts = (owner: ReturnType<typeof createFactOwner>) => {
       if (!answer.more) return
     }
   }
-  const facts: Facts = {
+  const facts: IdentityFacts = {
     ensure: () => undefined,
+    refresh,
     tenant: (id) => tenants.get(id),
     tenantBySlug: (slug) => [...tenants.values()].find((tenant) => tenant.slug === slug),
     subject: (tenantId, id) => (subjects.get(id)?.tenantId === tenantId ? subjects.get(id) : undefined),

@@ -25,9 +25,12 @@ export type LoginCheck = (login: Login, deps: IdentityDeps) => Promise<void>
 
 export const withinLimits: LoginCheck = ({ request, call, emailKey }, { limits }) => limits.count(call, { slug: request.slug, emailKey })
 
-/** Resolves the slug, and enters its tenant: from here on the tenant's log has the record. */
+/**
+ * Resolves the slug, and enters its tenant: from here on the tenant's log has the record. The newest facts are asked for, whatever the slug: a tenant that
+ * began a moment ago is there, and one that is not takes no longer than one that is.
+ */
 export const tenantIsKnown: LoginCheck = async (login, { facts }) => {
-  await facts.ensure(login.call.deadline)
+  await facts.refresh(login.call.deadline)
   const tenant = facts.tenantBySlug(login.request.slug)
   if (tenant === undefined || tenant.deleted) return
   login.tenant = tenant

@@ -13,10 +13,10 @@ import { insertRole } from '../store/insert-role.js'
 /** Adds a role of the tenant's own, of permissions that its maker holds. */
 export const createRole =
   (deps: IdentityDeps): Rpc<typeof Contract.method.createRole> =>
-  (request, call) => {
+  async (request, call) => {
     const { tenantId, name, description, actions } = request
     checkActions(actions)
-    checkHolds(deps.facts, call, actions)
+    await checkHolds(deps.facts, call, actions)
     return onceFor(deps, call, CreateRoleRequestSchema, CreateRoleResponseSchema, request, async (once) => {
       const roleId = newId('rol')
       const event = roleEvent('created', tenantId, roleId, { changedFields: ['name', 'description', 'actions'] })

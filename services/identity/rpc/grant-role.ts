@@ -20,7 +20,7 @@ export const grantRole =
       deps.db.transact(call, async (tx) => {
         // The role first, as whoever changes one does: it stays as it is until the grant stands.
         const [[role]] = await tx.run(shareRole(tenantId, roleId), lockUser(tenantId, subjectId))
-        checkHolds(deps.facts, call, role!.actions, collectionId)
+        await checkHolds(deps.facts, call, role!.actions, collectionId)
         const attributes = { role_id: roleId, ...(collectionId !== '' && { collection_id: collectionId }) }
         const event = userEvent('role_granted', tenantId, subjectId, { changedFields: ['grants'], attributes })
         const told = telling(deps, call, touchUser(tenantId, subjectId), event)

@@ -24,6 +24,7 @@ export const refreshSession =
   async (request, call) => {
     const presented = readRefreshToken(request.refreshToken)
     if (!presented) throw invalid()
+    await deps.facts.ensure(call.deadline)
     const done = await rotate(deps, call, request.tenantId, presented)
     if (done.reused) {
       await endSession(deps, call, done.reused, 'refresh_token_reused')

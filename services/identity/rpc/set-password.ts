@@ -5,12 +5,13 @@ import { AppError, invalidField, notFound } from '../../platform/mesh/errors.js'
 import type { Rpc } from '../../platform/mesh/rpc.js'
 import type { IdentityDeps } from '../deps.js'
 import { telling, userEvent } from '../events.js'
-import { actionsOf, checkHolds } from '../held-actions.js'
+import { checkHolds } from '../held-actions.js'
 import { inForce } from '../settle.js'
 import { holdPassword } from '../store/hold-password.js'
 import { lockUser } from '../store/lock-user.js'
 import { revokeSessions } from '../store/revoke-session.js'
 import type { UserRow } from '../store/rows.js'
+import { selectActionsOf } from '../store/select-actions-of.js'
 import { selectPassword } from '../store/select-password.js'
 import { selectUser } from '../store/select-user.js'
 import { touchUser } from '../store/update-user.js'
@@ -21,12 +22,17 @@ export const setPassword =
   (deps: IdentityDeps): Rpc<typeof Contract.method.setPassword> =>
   async (request, call) => {
     const { tenantId, userId } = request
-    const [[user]] = await deps.db.run(call, selectUser(tenantId, userId))
+    const [[user], actions] = await deps.db.run(call, selectUser(tenantId, userId), selectActionsOf(tenantId, userId))
     await call.decideWithRow({ owner: user?.user_id ?? '' })
     if (!user) throw notFound('user')
     const own = call.subject?.tenant === tenantId && call.subject.id === userId
     // Who sets a password can be that user from then on: nobody becomes more than one is.
-    if (!own) checkHolds(deps.facts, call, actionsOf(deps.facts, tenantId, userId))
+    if (!own)
+      await checkHolds(
+        deps.facts,
+        call,
+        actions.map(({ action }) => action),
+      )
     const checked = own ? await checkCurrent(deps, call, user, request.currentPassword) : undefined
     const hash = await deps.passwords.hash(request.newPassword, call.deadline.signal)
     const event = userEvent('password_set', tenantId, userId, { changedFields: ['password'] })

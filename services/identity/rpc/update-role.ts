@@ -24,7 +24,7 @@ export const updateRole =
     if (actions) {
       if (actions.length === 0) throw invalidField('actions', 'must not be empty')
       checkActions(actions)
-      checkHolds(deps.facts, call, actions)
+      await checkHolds(deps.facts, call, actions)
     }
     // A repeated request finds the role changed already: it waits as the first did, which may have died waiting.
     let narrows = actions !== undefined
