@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Deadline } from './call.js'
 import { AppError } from './errors.js'
 
@@ -37,6 +38,8 @@ class CallDeadline implements OwnedDeadline {
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController()
+      // A call may fan out: each of its calls and statements listens.
+      setMaxListeners(0, this.controller.signal)
       if (this.ended !== undefined) this.controller.abort(this.ended)
     }
     return this.controller.signal

@@ -14,7 +14,7 @@ describe('createJwks()', () => {
   it('asks once for all who bring an unknown key id, and not again within the cooldown (threats 14)', async () => {
     let fetched = 0
     jwks = createJwks({ fetch: () => (fetched++, Promise.resolve(set(jwk('a')))) })
-    const found = await Promise.all(Array.from({ length: 50 }, (_, i) => jwks.key(i === 0 ? 'a' : `made-up-${i}`)))
+    const found = await Promise.all(Array.from({ length: 50 }, (_, i) => Promise.resolve(jwks.key(i === 0 ? 'a' : `made-up-${i}`))))
     expect(found[0]).toBeDefined()
     expect(found.slice(1).every((key) => key === undefined)).toBe(true)
     for (let i = 0; i < 1_000; i++) await jwks.key(`random-${i}`)

@@ -143,7 +143,7 @@ export const createRawClient = (channels: Pick<Channels, 'pick'>, defaultTimeout
       } catch (error) {
         over = true
         if (deadline.ended !== undefined) throw deadline.ended
-        const broken = sent === undefined ? undefined : await Promise.race([sent, Promise.resolve(undefined)])
+        const broken: Error | undefined = sent === undefined ? undefined : await Promise.race([sent, Promise.resolve(undefined)])
         if (broken !== undefined) throw broken
         throw failed(error as ServiceError, options)
       }

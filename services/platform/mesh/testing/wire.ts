@@ -15,7 +15,7 @@ export const dial = async (port: number, { cert, key, ca }: Partial<Certificate>
 export const closesSoon = async (socket: TLSSocket, ms = 2_000): Promise<boolean> => {
   if (socket.destroyed) return true
   socket.resume()
-  return Promise.race([new Promise<boolean>((resolve) => socket.once('close', () => resolve(true))), sleep(ms, false)])
+  return Promise.race([new Promise<boolean>((resolve) => socket.once('close', () => resolve(true))), sleep(ms, false, { ref: false })])
 }
 
 const frame = (type: number, flags: number, stream: number, payload: Uint8Array): Buffer => {
