@@ -1,4 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals'
@@ -28,6 +30,22 @@ describe('lockDirectory()', () => {
   it('takes over when the pid belongs to another process by now', () => {
     writeFileSync(join(directory, 'lock'), JSON.stringify({ pid: process.ppid, began: '1' }))
     lockDirectory(directory)()
+  })
+
+  it('takes over from a killed process that nobody has waited for', async () => {
+    // The shell never waits for its child, which stays a zombie while the shell lives.
+    const shell = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    try {
+      const pid = Number((await once(shell.stdout!, 'data'))[0])
+      const began = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[21]
+      writeFileSync(join(directory, 'lock'), JSON.stringify({ pid, began }))
+      expect(() => lockDirectory(directory)).toThrow(StateDirectoryInUse)
+      process.kill(pid, 'SIGKILL')
+      while (!readFileSync(`/proc/${pid}/stat`, 'utf8').includes(' Z ')) await new Promise((resolve) => setTimeout(resolve, 5))
+      lockDirectory(directory)()
+    } finally {
+      shell.kill('SIGKILL')
+    }
   })
 
   it('negative control: a living process without a time of birth keeps it', () => {

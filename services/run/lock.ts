@@ -7,13 +7,14 @@ interface Holder {
   readonly began: string
 }
 
-/** Field 22 of /proc/<pid>/stat; the second may hold spaces and parentheses. */
-const beganAt = (pid: number): string => {
+/** State and time of birth: fields 3 and 22 of /proc/<pid>/stat; the second may hold spaces and parentheses. Undefined where there is no such file. */
+const look = (pid: number): { state: string; began: string } | undefined => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0]!, began: fields[19]! }
   } catch {
-    return ''
+    return undefined
   }
 }
 
@@ -23,7 +24,10 @@ const alive = ({ pid, began }: Holder): boolean => {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
-  return began === '' || beganAt(pid) === began
+  const seen = look(pid)
+  // A dead process that nobody has waited for still takes signals.
+  if (seen?.state === 'Z') return false
+  return began === '' || seen?.began === began
 }
 
 const read = (path: string): Holder | undefined => {
@@ -49,7 +53,7 @@ export class StateDirectoryInUse extends Error {
 export const lockDirectory = (directory: string): (() => void) => {
   const path = join(directory, 'lock')
   const mine = `${path}.${process.pid}`
-  const own: Holder = { pid: process.pid, began: beganAt(process.pid) }
+  const own: Holder = { pid: process.pid, began: look(process.pid)?.began ?? '' }
   writeFileSync(mine, JSON.stringify(own), { mode: 0o600 })
   try {
     for (;;) {
