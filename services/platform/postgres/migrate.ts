@@ -97,10 +97,14 @@ const applyOne = async (client: pg.Client, { number, name, text }: Migration, sc
       checksum,
     ])
     await client.query(inSchema(text, schema))
-    const { command } = await client.query('commit')
-    if (command !== 'COMMIT') throw new Error('rolled back')
+    // Outside a transaction COMMIT says COMMIT, too.
+    const { command } = inTransaction(client) ? await client.query('commit') : { command: '' }
+    if (command !== 'COMMIT') throw new Error('its transaction ended before its text did')
   } catch (error) {
     await client.query('rollback').catch(() => undefined)
     throw new MigrationError(schema, name, (error as Error).message, error)
   }
 }
+
+const inTransaction = (client: pg.Client): boolean =>
+  (client as unknown as { getTransactionStatus(): string | null }).getTransactionStatus() === 'T'
