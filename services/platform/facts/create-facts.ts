@@ -162,15 +162,16 @@ export const createFacts = (options: FactsOptions): FactsModel => {
   const role = (tenantId: string, roleId: string): RoleFact | undefined => find(({ maps }) => maps.roles.get(keyOf(tenantId, roleId)))
   const fresh = () => {
     const time = now()
-    return leases.every(({ leasedUntil }) => leasedUntil > time)
+    for (const lease of leases) if (lease.leasedUntil <= time) return false
+    return true
   }
 
   for (const renewer of renewers) void renewer.renewed().catch(() => undefined)
   return {
     ensure: (deadline) => {
+      if (fresh()) return undefined
       const time = now()
       const lapsed = renewers.filter(({ lease }) => lease.leasedUntil <= time)
-      if (lapsed.length === 0) return undefined
       return within(deadline, Promise.all(lapsed.map((renewer) => renewer.renewed())))
     },
     refresh: (deadline) => within(deadline, Promise.all(renewers.map((renewer) => renewer.renewed()))),

@@ -109,6 +109,21 @@ describe('createAuthorizer()', () => {
     expect(decision).toMatchObject({ allow: true, facts: { roleVersions: [2n] } })
   })
 
+  it('looks once for a call, however often it asks', async () => {
+    const call = bob()
+    const before = facts.renewals()
+    for (let i = 0; i < 20; i++)
+      await authorizer.decideWithRow(getRecord, oneRecord(ACME), call, { owner: ALICE, classification: 'restricted' })
+    expect(facts.renewals()).toBe(before + 1)
+  })
+
+  it('does not look for a foreign tenant: it is answered as fast as an absent one', async () => {
+    const before = facts.renewals()
+    await authorizer.decide(createRecord, newRecord(GLOBEX), bob())
+    await authorizer.decide(createRecord, newRecord(ABSENT), bob())
+    expect(facts.renewals()).toBe(before)
+  })
+
   it('gives a collection’s grant in that collection only', async () => {
     facts.commit(world.subjectFact(ACME, BOB, { version: 2n, grants: [{ roleId: EDITOR, collectionId: COLLECTION }] }))
     await facts.refresh(bob().deadline)

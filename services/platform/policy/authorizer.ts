@@ -48,6 +48,7 @@ interface Prepared {
   /** Nobody's token counts: it is not looked at. */
   readonly anonymousOnly: boolean
   readonly text: string
+  readonly key: string
   readonly attributes: (request: Message) => Record<string, string>
   /** The collection that the resource lies in; empty when in none. */
   readonly collection: (attributes: Record<string, string>, resourceId: string) => string
@@ -63,6 +64,7 @@ const prepare = (method: MeshMethod, service: string, region: string): Prepared 
   return {
     anonymousOnly: callers.length === 1 && callers[0] === 'anonymous',
     text: methodText({ service, name: method.name, region, callers, rowFacts: rowFactsOf(option) }),
+    key: keyPart(method.name),
     attributes: (request) => {
       const values = method.attributesOf(request)
       for (const [path, read] of readers) values[path] = read(values[path] ?? '')
@@ -90,7 +92,9 @@ export const createAuthorizer = (options: AuthorizerOptions): PolicyAuthorizer =
   const cache = decisionCache(cacheSize, options.now, options.clock)
   const known = knownSubjects(facts, cacheSize)
   const methods = new WeakMap<MeshMethod, Prepared>()
-  const workloads = new WeakMap<Workload, string>()
+  const workloads = new WeakMap<Workload, { readonly text: string; readonly key: string }>()
+  // Calls whose denials were looked at again once: what was committed before they came is known.
+  const refreshed = new WeakSet<Call['deadline']>()
 
   const prepared = (method: MeshMethod): Prepared => {
     const found = methods.get(method)
@@ -99,10 +103,10 @@ export const createAuthorizer = (options: AuthorizerOptions): PolicyAuthorizer =
     methods.set(method, made)
     return made
   }
-  const textOf = (workload: Workload): string => {
+  const partsOf = (workload: Workload) => {
     const found = workloads.get(workload)
     if (found !== undefined) return found
-    const made = workloadText(workload)
+    const made = { text: workloadText(workload), key: keyPart(workload.spiffeId) }
     workloads.set(workload, made)
     return made
   }
@@ -112,7 +116,8 @@ export const createAuthorizer = (options: AuthorizerOptions): PolicyAuthorizer =
   }
 
   const ask = ({ method, request, call, row }: Question): RecordedDecision => {
-    const { anonymousOnly, text, attributes: read, collection } = prepared(method)
+    const { anonymousOnly, text, key: methodKey, attributes: read, collection } = prepared(method)
+    const workload = partsOf(call.workload)
     const { option } = method
     const token = anonymousOnly ? undefined : call.subject
     const resourceId = method.resourceOf(request)
@@ -126,8 +131,8 @@ export const createAuthorizer = (options: AuthorizerOptions): PolicyAuthorizer =
     let key: string | undefined
     if (option.cacheable && row === undefined) {
       key =
-        `${decisionPoint.revision};${keyPart(call.workload.spiffeId)}${subject?.number ?? '-'};${keyPart(standing?.versions ?? '')}` +
-        `${keyPart(method.name)}${tenant === undefined ? '-' : `${tenant.version}${tenant.deleted ? 'd' : ''}`};` +
+        `${decisionPoint.revision};${workload.key}${standing?.key ?? '-;'}${methodKey}` +
+        `${tenant === undefined ? '-' : `${tenant.version}${tenant.deleted ? 'd' : ''}`};` +
         `${keyPart(call.clientAddress ?? '')}${named === undefined ? '-' : keyPart(named)}${keyPart(resourceId)}`
       for (const path of option.attributes) key += keyPart(attributes[path]!)
       const cached = cache.get(key)
@@ -136,7 +141,7 @@ export const createAuthorizer = (options: AuthorizerOptions): PolicyAuthorizer =
 
     const { allow, reason, obligations } = decisionPoint.decide(
       inputText({
-        workload: textOf(call.workload),
+        workload: workload.text,
         subject: standing?.text,
         action: option.action,
         resource: resourceText({
@@ -189,8 +194,10 @@ export const createAuthorizer = (options: AuthorizerOptions): PolicyAuthorizer =
 
   const decided = (question: Question): RecordedDecision | Promise<RecordedDecision> => {
     const first = ask(question)
-    if (!mayTurn(question, first)) return first
-    return facts.refresh(question.call.deadline).then(
+    const { deadline } = question.call
+    if (!mayTurn(question, first) || refreshed.has(deadline)) return first
+    refreshed.add(deadline)
+    return facts.refresh(deadline).then(
       () => ask(question),
       () => first,
     )
@@ -210,7 +217,7 @@ export const createAuthorizer = (options: AuthorizerOptions): PolicyAuthorizer =
       ready()
       const { allow, reason, obligations } = decisionPoint.decide(
         inputText({
-          workload: textOf(workload),
+          workload: partsOf(workload).text,
           subject: undefined,
           action,
           resource: resourceText({ type: 'platform', id: '', tenant: '', region: '', attributes: {}, row: undefined }),

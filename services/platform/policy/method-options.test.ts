@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { create, getOption, setExtension } from '@bufbuild/protobuf'
 import type { DescMethod, DescService, MessageInitShape } from '@bufbuild/protobuf'
 import { MethodOptionsSchema } from '@bufbuild/protobuf/wkt'
@@ -98,6 +98,16 @@ describe('permissions()', () => {
       ]),
     )
     expect(all.find(({ action }) => action === 'tenant.operation.read')?.methods).toHaveLength(2)
+  })
+
+  it('lists what the policy’s own data names', async () => {
+    const { lists, more } = JSON.parse(readFileSync('policies/tenantry/rbac/data.json', 'utf8')) as {
+      lists: string[]
+      more: Record<string, { permission: string }>
+    }
+    const actions = permissions(await services()).map(({ action }) => action)
+    const ofLists = lists.flatMap((action) => [action, `${action}_own`])
+    expect(actions).toEqual(expect.arrayContaining([...ofLists, ...Object.values(more).map(({ permission }) => permission)]))
   })
 
   it('lists nothing that only workloads or anyone may do', async () => {

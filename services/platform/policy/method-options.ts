@@ -103,14 +103,14 @@ const FURTHER: readonly PermissionInfo[] = [
   ['audit.event.open', 'event'],
 ].map(([action, resourceType]) => ({ action: action!, resourceType: resourceType!, methods: [] }))
 
+/** Actions whose lists the policy can limit to the subject's own rows: `lists` of policies/tenantry/rbac/data.json. */
+const LISTS: readonly string[] = ['data.record.list', 'data.record.export']
+
 /**
  * Every permission that a role may hold, sorted: actions of methods that subjects or operators call; `_own` beside those whose rows or lists the
  * policy can limit to the subject's own; and what the policy asks for besides.
  */
-export const permissions = (
-  services: Iterable<DescService>,
-  lists: readonly string[] = ['data.record.list', 'data.record.export'],
-): PermissionInfo[] => {
+export const permissions = (services: Iterable<DescService>): PermissionInfo[] => {
   const found = new Map<string, { action: string; resourceType: string; methods: string[] }>()
   const add = (action: string, resourceType: string, name: string) => {
     const known = found.get(action)
@@ -124,7 +124,7 @@ export const permissions = (
       if (!callers.includes(Caller.SUBJECT) && !callers.includes(Caller.OPERATOR)) continue
       const name = `${service.typeName}/${desc.name}`
       add(action, resourceType, name)
-      if (rowFacts.includes(RowFact.OWNER) || lists.includes(action)) add(`${action}_own`, resourceType, name)
+      if (rowFacts.includes(RowFact.OWNER) || LISTS.includes(action)) add(`${action}_own`, resourceType, name)
     }
   }
   return [...found.values(), ...FURTHER].sort((a, b) => (a.action < b.action ? -1 : 1))

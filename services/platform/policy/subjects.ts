@@ -1,6 +1,7 @@
 import type { SubjectFact } from '../../../proto/gen/tenantry/facts/v1/facts_pb.js'
 import type { Subject } from '../mesh/call.js'
 import type { Facts } from '../facts/facts.js'
+import { keyPart } from './decision-cache.js'
 import { heldRoles } from './held-roles.js'
 import type { HeldRoles } from './held-roles.js'
 import { subjectText, tenantStatus } from './input.js'
@@ -12,14 +13,12 @@ export interface Standing {
   readonly held: HeldRoles
   /** The subject as the policy sees it, JSON. */
   readonly text: string
-  /** Versions of the subject, of its tenant and of its roles: changes whenever one of them does. */
-  readonly versions: string
+  /** The token, by its number, and the versions of the subject, of its tenant and of its roles: of a decision's key. */
+  readonly key: string
 }
 
 /** A token's subject with what the facts say of it, worked out once for as long as they do not change. */
 export interface KnownSubject {
-  /** Stands for the token and how it was bound: never given twice. */
-  readonly number: number
   readonly status: SubjectStatus
   readonly tenantStatus: string
   readonly version: bigint
@@ -35,6 +34,7 @@ const statusOf = (fact: SubjectFact | undefined, revoked: boolean): SubjectStatu
   return revoked ? 'revoked' : 'active'
 }
 
+/** `number` stands for the token and how it was bound: it is never given twice. */
 const know = (subject: Subject, number: number, facts: SubjectFacts): KnownSubject => {
   const fact = facts.subject(subject.tenant, subject.id)
   const tenant = facts.tenant(subject.tenant)
@@ -43,7 +43,6 @@ const know = (subject: Subject, number: number, facts: SubjectFacts): KnownSubje
   const view = { ...subject, status, tenantStatus: tenantStatus(tenant) }
   const version = fact?.version ?? 0n
   return {
-    number,
     status,
     tenantStatus: view.tenantStatus,
     version,
@@ -54,8 +53,8 @@ const know = (subject: Subject, number: number, facts: SubjectFacts): KnownSubje
       if (known !== undefined) return known
       const held = heldRoles(fact, place, facts.role)
       const roles = held.roles.map((role, index) => `${role.length}:${role}=${held.versions[index]}`).join(',')
-      const versions = `${version};${tenant?.version ?? 0n};${status};${roles}`
-      const standing = { held, text: subjectText(view, held), versions }
+      const versions = `${version};${tenant?.version ?? 0n};${view.tenantStatus};${status};${roles}`
+      const standing = { held, text: subjectText(view, held), key: `${number};${keyPart(versions)}` }
       standings.set(place, standing)
       return standing
     },
