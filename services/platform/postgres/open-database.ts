@@ -95,6 +95,10 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
       const [begun, bound, ...rest] = await session.execute([begin, context(session, call), ...queries, { text: 'commit' }])
       const outcomes = rest.slice(0, -1)
       const committed = rest.at(-1)!
+      // COMMIT was sent with the rest: where the first thing missing is an answer, not a refusal, it may have been carried out.
+      const first = [begun!, bound!, ...rest].find(({ error }) => error !== undefined)?.error
+      const over = state(call)
+      if (changes && first !== undefined && sqlState(first) === undefined && !over.expired && !over.cancelled) throw outcomeUnknown(first)
       throwFirst(call, [begun!, bound!], [])
       throwFirst(call, outcomes, statements)
       checkCommit(call, committed, changes)

@@ -50,16 +50,23 @@ export interface ProvisionOptions {
 
 const LOCK = 0x70726f76
 
+/** Many small transactions: what a crash loses of them is made again by the next start, which comes before anything builds on them. */
+const UNHURRIED = 'set synchronous_commit = off'
+
 /**
  * Makes databases, roles and the schema `platform` as planned. Idempotent: what is there is brought to what is planned, data is left alone. Roles
  * inherit nothing, are members of nothing, and connect to their own database only.
  */
 export const provision = async ({ superuser, secrets, plans = PLANS }: ProvisionOptions): Promise<void> =>
   withClient(superuser, async (client) => {
+    await client.query(UNHURRIED)
     // Roles belong to the whole cluster: two provisioners would trip over each other.
     await client.query('select pg_advisory_lock($1)', [LOCK])
     await client.query('revoke connect on database postgres, template1 from public')
-    for (const plan of plans) await provisionDatabase(client, superuser, plan, secrets)
+    for (const plan of plans) await createDatabase(client, plan, secrets, plan.name)
+    await Promise.all(
+      plans.map((plan) => withClient({ ...superuser, database: plan.name }, (inside) => provisionSchemas(inside, plan, secrets))),
+    )
   })
 
 /** One database of the plan, under its own name or another. The caller holds a lock against others that make roles. */
@@ -70,11 +77,15 @@ export const provisionDatabase = async (
   secrets: DatabaseSecrets,
   name = plan.name,
 ): Promise<void> => {
+  await createDatabase(client, plan, secrets, name)
+  await withClient({ ...superuser, database: name }, (inside) => provisionSchemas(inside, plan, secrets))
+}
+
+const createDatabase = async (client: pg.Client, plan: DatabasePlan, secrets: DatabaseSecrets, name: string): Promise<void> => {
   await provisionRoles(client, plan, secrets)
   const { rows } = await client.query('select from pg_database where datname = $1', [name])
   if (rows.length === 0) await client.query(`create database ${identifier(name)} owner ${identifier(plan.owner)}`)
   await restrictConnect(client, name, plan)
-  await withClient({ ...superuser, database: name }, (inside) => provisionSchemas(inside, plan, secrets))
 }
 
 /** Only the plan's roles may connect. A clone of a database starts without this: call it again. */
@@ -102,6 +113,7 @@ const provisionRoles = async (client: pg.Client, { owner, roles }: DatabasePlan,
 const provisionSchemas = async (client: pg.Client, plan: DatabasePlan, { contextKeys }: DatabaseSecrets): Promise<void> => {
   const owner = identifier(plan.owner)
   const roles = plan.roles.map(identifier).join(', ')
+  await client.query(UNHURRIED)
   await client.query('drop schema if exists public')
   await client.query(`create schema if not exists platform authorization ${owner}`)
   await client.query('create extension if not exists pgcrypto schema platform')
