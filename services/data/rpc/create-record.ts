@@ -20,19 +20,20 @@ export const createRecord =
   async (request, call) => {
     const { collectionId } = request
     const checked = await collections.using(call, collectionId, (definition) => checkFields(definition, request.fields))
-    const recordId = request.recordId === '' ? newId('rec') : request.recordId
+    const made = request.recordId === ''
+    const recordId = made ? newId('rec') : request.recordId
     const owner = ownerOf(call)
     return mutations.run(call, CreateRecordRequestSchema, request, {
       write: ({ event, once }) =>
         attempts(async () => {
           const created = event(recordEvent('created', call.tenant, collectionId, recordId, checked.changed))
-          const insert = insertRecord({ tenantId: call.tenant, collectionId, recordId, owner, ...checked })
+          const insert = insertRecord({ tenantId: call.tenant, collectionId, recordId, owner, ...checked }, made)
           const rest = { owner, classification: checked.classification, fields: checked.fields }
           const [[row]] = await db.run(
             call,
             once(emitting(insert, created, call), recordId, rest),
             // An id that we have just made has no predecessor.
-            ...(request.recordId === '' ? [] : [checkSuccession(call.tenant, collectionId, [recordId])]),
+            ...(made ? [] : [checkSuccession(call.tenant, collectionId, [recordId])]),
           )
           return { record: toRecord(call.tenant, collectionId, row!, checked.fields) }
         }),

@@ -16,15 +16,27 @@ export const INSERT_CONSTRAINTS = {
   record_collection: { reason: 'NOT_FOUND', message: 'collection not found' },
 } as const
 
-/** Inserts one record; under an id that was deleted it counts on from its tombstone. */
-export const insertRecord = (record: NewRecord): Statement<WrittenRow> => ({
-  name: 'insert-record',
-  text: `insert into @.record (tenant_id, collection_id, record_id, version, clear, bytes, owner, classification)
-         values ($1, $2, $3, coalesce((select t.version from @.tombstone t where t.tenant_id = $1 and t.collection_id = $2
-           and t.record_id = $3), 0) + 1, $4, $5, $6, $7)
-         returning tenant_id, collection_id, ${WRITTEN_COLUMNS}`,
+const insert = (
+  version: string,
+): string => `insert into @.record (tenant_id, collection_id, record_id, version, clear, bytes, owner, classification)
+         values ($1, $2, $3, ${version}, $4, $5, $6, $7)
+         returning tenant_id, collection_id, ${WRITTEN_COLUMNS}`
+
+const AFTER_TOMBSTONE = `coalesce((select t.version from @.tombstone t where t.tenant_id = $1 and t.collection_id = $2
+           and t.record_id = $3), 0) + 1`
+
+/**
+ * Inserts one record; under an id that was deleted it counts on from its tombstone. `made`: the platform has just made the id, which nothing had before.
+ * One row in `values` is inserted or raises, so there is nothing to count.
+ */
+export const insertRecord = (record: NewRecord, made = false): Statement<WrittenRow> => ({
+  name: made ? 'insert-made-record' : 'insert-record',
+  text: made ? MADE : CHOSEN,
   values: [record.tenantId, record.collectionId, record.recordId, record.json, record.bytes, record.owner, record.classification],
-  rows: 1,
+  rows: 'any',
   writes: true,
   constraints: INSERT_CONSTRAINTS,
 })
+
+const MADE = insert('1')
+const CHOSEN = insert(AFTER_TOMBSTONE)
