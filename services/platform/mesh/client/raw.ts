@@ -27,6 +27,9 @@ const failed = (error: ServiceError, options: CallOptions): AppError => {
   return errorOf(error.code, error.details, trailers.details)
 }
 
+/** Read anew: it may have ended since it was last looked at. */
+const endOf = (deadline: OwnedDeadline): AppError | undefined => deadline.ended
+
 interface Started {
   readonly channel: Channel
   readonly deadline: OwnedDeadline
@@ -142,7 +145,8 @@ export const createRawClient = (channels: Pick<Channels, 'pick'>, defaultTimeout
         for await (const message of call) yield message as Buffer
       } catch (error) {
         over = true
-        if (deadline.ended !== undefined) throw deadline.ended
+        const why = endOf(deadline)
+        if (why !== undefined) throw why
         const broken: Error | undefined = sent === undefined ? undefined : await Promise.race([sent, Promise.resolve(undefined)])
         if (broken !== undefined) throw broken
         throw failed(error as ServiceError, options)

@@ -3,7 +3,7 @@ import { Outcome, RecordKind } from '../../../../proto/gen/tenantry/events/v1/en
 import { PLATFORM_TENANT } from '../../ids.js'
 import type { Reservation } from '../../journal/journal.js'
 import type { Counts } from '../audit/record.js'
-import { buildRecord, copyTenant, logTenant, outcomeOf } from '../audit/record.js'
+import { copyTenant, createRecords, logTenant, outcomeOf } from '../audit/record.js'
 import type { Link, Run } from '../chain.js'
 import type { Exchange } from '../exchange.js'
 import type { ChainPorts } from '../ports.js'
@@ -77,6 +77,7 @@ export const audit: Link = {
   wrap(method, _rpc, ports, next): Run {
     if (ports.unrecorded.has(method.name)) return next
     const { journal, service } = ports
+    const buildRecord = createRecords(ports)
     const streaming = method.desc.methodKind !== 'unary'
     const batches = method.desc.methodKind === 'client_streaming' || method.desc.methodKind === 'bidi_streaming'
 
@@ -88,7 +89,7 @@ export const audit: Link = {
       counts: Counts,
       answer?: Answer,
       events: string[] = [],
-    ) => journal.append(service, rooms.take(), buildRecord(call, ports, { kind, tenantId, answer, counts, events }))
+    ) => journal.append(service, rooms.take(), buildRecord(call, { kind, tenantId, answer, counts, events }))
 
     return async (call, exchange) => {
       const rooms = new Rooms(ports)
@@ -127,7 +128,7 @@ export const audit: Link = {
         const tenantId = logTenant(call)
         const events = happened(call, answer)
         const kind = opened ? RecordKind.CLOSED : RecordKind.CALL
-        const record = () => buildRecord(call, ports, { kind, tenantId, answer, counts, events })
+        const record = () => buildRecord(call, { kind, tenantId, answer, counts, events })
         if (repeatable(call, answer)) {
           const key = [tenantId, method.name, answer.reason, call.workload.spiffeId, call.clientAddress].join('|')
           if (ports.refusals.absorb(key, record)) return answer
