@@ -32,6 +32,9 @@ export interface SignalOptions {
   readonly supervised: boolean
 }
 
+/** Whatever hangs, the process ends by then; the next start takes up what was left. */
+const LIMIT_MS = 60_000
+
 const NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 
 /** The first SIGTERM, SIGINT or SIGHUP stops gracefully, a second one at once. */
@@ -43,6 +46,7 @@ export const stopOnSignals = ({ stop, exit, supervised }: SignalOptions): void =
       return
     }
     asked = true
+    setTimeout(() => exit(1), LIMIT_MS).unref()
     void stop().then(
       () => exit(0),
       () => exit(1),
@@ -53,5 +57,8 @@ export const stopOnSignals = ({ stop, exit, supervised }: SignalOptions): void =
       if (!(supervised && signal === 'SIGINT')) onStop(128 + number, true)
     })
   }
-  if (supervised) process.once('disconnect', () => onStop(0, false))
+  if (!supervised) return
+  process.once('disconnect', () => onStop(0, false))
+  // The parent may be gone already: then there is no event any more.
+  if (!process.connected) onStop(0, false)
 }
