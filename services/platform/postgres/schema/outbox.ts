@@ -34,7 +34,7 @@ select platform.attach_tenant_table('platform.outbox', 'append-only', 'relay-del
 revoke select on platform.outbox from ${service}_runtime;
 drop policy tenant_rows on platform.outbox;
 create policy tenant_rows on platform.outbox for insert to ${service}_runtime
-  with check (tenant_id = (select platform.tenant_id()) or (select platform.tenant_id()) = '${PLATFORM_TENANT}');
+  with check ((select platform.tenant_id()) in (tenant_id, '${PLATFORM_TENANT}'));
 `
 
 /**
