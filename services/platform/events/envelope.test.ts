@@ -103,10 +103,16 @@ describe('parseEnvelope()', () => {
   it('reads access records, with the bytes that were journalled', () => {
     const sent = accessRecordMessage({ tenantId: tenant, sequence: 12n, epoch: Buffer.alloc(16, 0xab) })
     const envelope = parseEnvelope(sent.value, tenant)
-    expect(envelope).toMatchObject({ kind: 'access', id: `data-0/${'ab'.repeat(16)}/12`, tenantId: tenant })
+    expect(envelope).toMatchObject({ kind: 'access', id: `data-0/${'ab'.repeat(16)}/${tenant}/12`, tenantId: tenant })
     const cloud = fromBinary(CloudEventSchema, sent.value)
     expect(envelope.kind === 'access' && envelope.recordBytes).toEqual((cloud.data.value as { value: Uint8Array }).value)
     expect(create(CloudEventSchema, cloud).type).toBe('tenantry.data.access.recorded.v1')
+  })
+
+  it('never gives two tenants the same id of an access record, though each counts from one', () => {
+    const epoch = Buffer.alloc(16, 0xab)
+    const ids = [newId('ten'), newId('ten')].map((tenantId) => accessRecordMessage({ tenantId, epoch, sequence: 1n }).id)
+    expect(new Set(ids).size).toBe(2)
   })
 
   it('threats 40: text that forges lines elsewhere is one message, back to the byte', () => {

@@ -12,9 +12,12 @@ import type { OutboxRow } from './outbox-columns.js'
 export const EVENT_TYPE_URL = `type.googleapis.com/${EventSchema.typeName}`
 export const ACCESS_TYPE_URL = `type.googleapis.com/${AccessRecordSchema.typeName}`
 
-/** The id of an access record in its CloudEvent and in the log: `<instance>/<epoch in hex>/<sequence>`. */
-export const accessId = (record: Pick<AccessRecord, 'instance' | 'epoch' | 'sequence'>): string =>
-  `${record.instance}/${Buffer.from(record.epoch).toString('hex')}/${record.sequence}`
+/**
+ * The id of an access record in its CloudEvent and in the log: `<instance>/<epoch in hex>/<tenant>/<sequence>`. The tenant belongs in it: sequences count
+ * for each tenant, and source and id together must be one event's alone (CloudEvents 1.0).
+ */
+export const accessId = (record: Pick<AccessRecord, 'instance' | 'epoch' | 'tenantId' | 'sequence'>): string =>
+  `${record.instance}/${Buffer.from(record.epoch).toString('hex')}/${record.tenantId}/${record.sequence}`
 
 /** The CloudEvents type of the access records of a service. */
 export const accessType = (service: string): string => `tenantry.${service}.access.recorded.v1`

@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { newId } from '../ids.js'
 import type { Batch, Consumer, EventLog, Message, StoredMessage, Topic } from './event-log.js'
 import { advance, TOPICS } from './event-log.js'
 import { PARTITIONS, partitionOf } from './partition.js'
+
+/** Of a test on a crowded machine. */
+const PATIENCE_MS = 60_000
 
 /** One process's view of an event log that all processes of a test share. */
 export interface LogProcess {
@@ -21,8 +24,10 @@ export interface LogHarness {
 /** What every adapter of EventLog must do. Poison messages are their consumer's business: the log repeats a batch as long as it is refused. */
 export const describeEventLog = (name: string, start: () => Promise<LogHarness>): void => {
   describe(`EventLog: ${name}`, () => {
+    jest.setTimeout(2 * PATIENCE_MS)
     let harness: LogHarness
     const processes: LogProcess[] = []
+    let stopProducing = (): unknown => undefined
     const open = async (): Promise<LogProcess> => {
       const made = await harness.open()
       processes.push(made)
@@ -30,7 +35,8 @@ export const describeEventLog = (name: string, start: () => Promise<LogHarness>)
     }
     beforeAll(async () => {
       harness = await start()
-    }, 60_000)
+    }, PATIENCE_MS)
+    afterEach(() => void stopProducing())
     afterAll(async () => {
       await Promise.all(processes.map(({ log }) => log.close()))
       await harness.close()
@@ -52,7 +58,7 @@ export const describeEventLog = (name: string, start: () => Promise<LogHarness>)
         expect(here.map(({ id, key, value, headers }) => ({ id, key, value: Buffer.from(value), headers }))).toEqual(due)
         expect(here.map(({ offset }) => offset - here[0]!.offset)).toEqual(here.map((_, i) => BigInt(i)))
       }
-      expect(await consumer.lag()).toBe(0n)
+      while ((await consumer.lag()) > 0n) await new Promise((resolve) => setTimeout(resolve, 10))
       await consumer.close()
     })
 
@@ -148,16 +154,18 @@ export const describeEventLog = (name: string, start: () => Promise<LogHarness>)
       }
       const sent: Message[] = []
       const seen = collector()
+      // Before the first message is sent: consumers begin here.
+      const begin = await a.log.end(['changes'])
       let producing = true
+      stopProducing = () => (producing = false)
       const producer = (async () => {
         while (producing) {
-          const more = messages(40)
+          const more = messages(30)
           await a.log.produce('changes', more)
           sent.push(...more)
-          await new Promise((resolve) => setTimeout(resolve, 10))
+          await new Promise((resolve) => setTimeout(resolve, 30))
         }
       })()
-      const begin = await a.log.end(['changes'])
       const position = async (topic: Topic, partition: number) => done.get(partition) ?? begin[`${topic}/${partition}`]!
       const done = new Map<number, bigint>()
       const consume = (process: LogProcess, who: string): Promise<Consumer> =>
@@ -178,7 +186,7 @@ export const describeEventLog = (name: string, start: () => Promise<LogHarness>)
       await seen.until(() => (owners.get('b')?.size ?? 0) >= 4 && (owners.get('c')?.size ?? 0) >= 4)
       await first.close()
       owners.clear()
-      await seen.until(() => (owners.get('b')?.size ?? 0) === 6 && (owners.get('c')?.size ?? 0) === 6)
+      await seen.until(() => (owners.get('b')?.size ?? 0) >= 6 && (owners.get('c')?.size ?? 0) >= 6)
       expect(owners.has('a')).toBe(false)
       producing = false
       await producer
@@ -288,7 +296,7 @@ const collector = (only?: ReadonlySet<string>) => {
   const seen: StoredMessage[] = []
   const known = new Set<string>()
   const until = async (done: () => boolean): Promise<void> => {
-    const end = performance.now() + 20_000
+    const end = performance.now() + PATIENCE_MS
     while (!done()) {
       if (performance.now() > end) throw new Error(`not seen in time; ${seen.length} messages so far`)
       await new Promise((resolve) => setTimeout(resolve, 5))

@@ -23,7 +23,7 @@ const messages = (count: number, key: string): Message[] =>
 describeEventLog('embedded', async () => {
   const database = await events()
   return {
-    takeoverMs: 3_000,
+    takeoverMs: 20_000,
     open: async () => {
       let crashed = false
       const pool = (role: string): SqlPool => {
@@ -35,7 +35,7 @@ describeEventLog('embedded', async () => {
         producer: pool('events_producer'),
         consumer: pool('events_consumer'),
         log,
-        leaseMs: 600,
+        leaseMs: 2_000,
         poll: [5, 20],
       })
       return { log: made, crash: async () => void (crashed = true) }
