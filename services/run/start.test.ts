@@ -20,8 +20,15 @@ interface Started {
   readonly ended: Promise<number | null>
 }
 
-/** `npm start` or `npm run mesh` on the test's state directory; resolves when it says ready, or has ended. */
+/** `npm start` or `npm run mesh` on the test's state directory; resolves when it says ready. */
 const start = async (...flags: string[]): Promise<Started> => {
+  const started = await launch(...flags)
+  if (started.child.exitCode !== null) throw new Error(`it did not start:\n${started.lines.join('\n')}`)
+  return started
+}
+
+/** Resolves when it says ready, or has ended. */
+const launch = async (...flags: string[]): Promise<Started> => {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(TENANTRY_|NODE_OPTIONS|OTEL_)/.test(name)))
   const child = spawn(process.execPath, [script, ...flags, '--port', '0', '--state-dir', state], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
@@ -95,7 +102,7 @@ describe('npm start', () => {
     const created = await call('tenantry.tenant.v1.TenantService/CreateTenant', { slug: 'acme', displayName: 'Acme' }, await logIn())
     expect(created.status).toBe(200)
 
-    const second = await start()
+    const second = await launch()
     expect(await second.ended).toBe(1)
     expect(second.lines.at(-1)).toBe(`${state} is in use by process ${first.child.pid}`)
 
