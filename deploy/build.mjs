@@ -9,7 +9,7 @@ const dist = join(root, 'dist')
 const stampFile = join(dist, '.stamp.json')
 
 /** Folders whose files decide whether dist/ is stale. */
-const SOURCES = ['services', 'proto/gen', 'policies/bundle', 'deploy/build.mjs', 'package-lock.json']
+const SOURCES = ['services', 'test/bench', 'proto/gen', 'policies/bundle', 'deploy/build.mjs', 'package-lock.json']
 /** Copied beside the bundle, because they are read as files. */
 const isCopied = (path) => /^services\/(.+\/)?migrations\/[^/]+\.sql$/.test(path) || path.startsWith('policies/bundle/')
 
@@ -57,7 +57,7 @@ const readStamp = () => {
 const keepOwnPlace = {
   name: 'keep-own-place',
   setup(build) {
-    build.onLoad({ filter: /[\\/]services[\\/].*\.ts$/ }, ({ path }) => {
+    build.onLoad({ filter: /[\\/](services|test)[\\/].*\.ts$/ }, ({ path }) => {
       const source = readFileSync(path, 'utf8')
       if (!/import\.meta\.(url|dirname)/.test(source)) return undefined
       const place = relative(root, path).split(sep).join('/').replace(/\.ts$/, '.js')
@@ -70,10 +70,11 @@ const keepOwnPlace = {
   },
 }
 
-const entryPoints = () =>
-  readdirSync(join(root, 'services'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && existsSync(join(root, 'services', entry.name, 'main.ts')))
-    .map((entry) => `services/${entry.name}/main.ts`)
+/** Every services/<name>/main.ts, and the benchmark's. */
+const entryPoints = () => {
+  const folders = readdirSync(join(root, 'services'), { withFileTypes: true }).map((entry) => `services/${entry.name}`)
+  return [...folders, 'test/bench'].map((folder) => `${folder}/main.ts`).filter((entry) => existsSync(join(root, entry)))
+}
 
 /** Writes through a temporary name: a process that starts meanwhile never reads half a file. */
 const place = (path, contents) => {

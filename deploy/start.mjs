@@ -3,15 +3,14 @@ import { build } from './build.mjs'
 
 const started = performance.now()
 const [mode, ...rest] = process.argv.slice(2)
-const modes = { '--mesh': ['../dist/services/run/main.js', ['mesh']], '--demo': ['../dist/services/cli/main.js', ['demo']] }
+const modes = {
+  '--mesh': ['../dist/services/run/main.js', ['mesh']],
+  '--demo': ['../dist/services/cli/main.js', ['demo']],
+  '--bench': ['../dist/test/bench/main.js', []],
+}
 const isMode = mode !== undefined && mode in modes
 
-if (mode === '--bench') {
-  process.argv.splice(2, 1)
-  await import('../test/bench/main.mjs')
-} else {
-  if (await build()) console.log(`built in ${Math.round(performance.now() - started)} ms`)
-  const [entry, args] = isMode ? modes[mode] : ['../dist/services/run/main.js', ['all']]
-  process.argv.splice(2, process.argv.length, ...args, ...(isMode ? rest : process.argv.slice(2)))
-  await import(entry)
-}
+if (await build()) console.log(`built in ${Math.round(performance.now() - started)} ms`)
+const [entry, args] = isMode ? modes[mode] : ['../dist/services/run/main.js', ['all']]
+process.argv.splice(2, process.argv.length, ...args, ...(isMode ? rest : process.argv.slice(2)))
+await import(entry)

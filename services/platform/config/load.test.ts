@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, it } from '@jest/globals'
-import { ConfigError, loadConfig } from './load.js'
+import { loadConfig } from './load.js'
+import type { ConfigError } from './load.js'
 import { secret } from './secret.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'tenantry-config-'))
