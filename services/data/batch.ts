@@ -5,7 +5,7 @@ import { notFound } from '../platform/mesh/errors.js'
 import { updatedFields } from './change-record.js'
 import { checkAll } from './check-fields.js'
 import type { CheckedFields } from './check-fields.js'
-import { classificationName } from './classification.js'
+import { decideEach } from './decide-each.js'
 import type { Definition } from './definition.js'
 import { checkEtag } from './etag.js'
 import type { MadeIds } from './made-ids.js'
@@ -102,14 +102,3 @@ const update = (definition: Definition, row: RecordRow, write: Extract<Write, { 
   updatedFields(definition, row, write.fields, write.mask, fieldsAt(write), found)
 
 const fieldsAt = (write: Write): string => `writes[${write.place}].${write.verb === 'created' ? 'create' : 'update'}.fields`
-
-/** Rows with the same facts have the same decision: each is asked for once. */
-const decideEach = (call: Call): ((owner: string, classification: number) => Promise<void>) => {
-  const decided = new Set<string>()
-  return async (owner, classification) => {
-    const facts = `${classification}/${owner}`
-    if (decided.has(facts)) return
-    await call.decideWithRow({ owner, classification: classificationName(classification) })
-    decided.add(facts)
-  }
-}

@@ -5,6 +5,7 @@ import { AppError } from '../platform/mesh/errors.js'
 import { emittingEach } from '../platform/postgres/emitting.js'
 import { attempts } from './attempts.js'
 import { checkAll } from './check-fields.js'
+import { decideEach } from './decide-each.js'
 import type { Definition } from './definition.js'
 import type { DataService } from './deps.js'
 import { recordEvent } from './events.js'
@@ -28,6 +29,8 @@ type Checked = BatchRecord & { readonly changed: readonly string[] }
 /** Stores one batch of an import in one transaction: all of it, less what may be skipped. */
 export const storeBatch = async (service: DataService, call: Call, batch: ImportBatch): Promise<{ created: number; skipped: number }> => {
   const checked = await service.collections.using(call, batch.collectionId, (definition) => check(definition, batch))
+  const decide = decideEach(call)
+  for (const { classification } of checked) await decide(ownerOf(call), classification)
   const created = await store(service, call, batch, checked)
   return { created, skipped: batch.records.length - created }
 }

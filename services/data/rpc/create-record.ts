@@ -5,6 +5,7 @@ import type { Rpc } from '../../platform/mesh/rpc.js'
 import { emitting } from '../../platform/postgres/emitting.js'
 import { attempts } from '../attempts.js'
 import { checkFields } from '../check-fields.js'
+import { classificationName } from '../classification.js'
 import type { DataService } from '../deps.js'
 import { recordEvent } from '../events.js'
 import { keptRecord } from '../kept.js'
@@ -23,6 +24,8 @@ export const createRecord =
     const made = request.recordId === ''
     const recordId = made ? newId('rec') : request.recordId
     const owner = ownerOf(call)
+    // There is no row yet: decided with what it will be.
+    await call.decideWithRow({ owner, classification: classificationName(checked.classification) })
     return mutations.run(call, CreateRecordRequestSchema, request, {
       write: ({ event, once }) =>
         attempts(async () => {

@@ -82,7 +82,7 @@ describe.each(['pool', 'schema'] as const)('importRecords() of a tenant in place
   it('records a batch before it reads the next', async () => {
     const collectionId = await data.collection(tenantId, [number('total')])
     const order: string[] = []
-    const recorded = { ...call(), progress: async () => void order.push('recorded') }
+    const recorded = Object.assign(call(), { progress: async () => void order.push('recorded') })
     function* stream(): Generator<Message> {
       for (const message of messages(collectionId, invoices.slice(0, 1_000), 500)) {
         order.push('read')

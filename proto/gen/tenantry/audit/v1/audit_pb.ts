@@ -25,7 +25,7 @@ export const file_tenantry_audit_v1_audit: GenFile = /*@__PURE__*/
  */
 export type Entry = Message<"tenantry.audit.v1.Entry"> & {
   /**
-   * Of an event, its id ("evt_..."); of an access record, "<instance>/<epoch>/<sequence>", the epoch in hex.
+   * Of an event, its id ("evt_..."); of an access record, "<instance>/<epoch>/<tenant>/<sequence>", the epoch in hex.
    *
    * @generated from field: string entry_id = 1;
    */
