@@ -24,7 +24,7 @@ rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 await esbuild.build({
   entryPoints: readdirSync(here)
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => file.endsWith('.ts') && file !== 'main.ts')
     .map((file) => join(here, file)),
   outdir: out,
   chunkNames: 'chunk-[hash]',
