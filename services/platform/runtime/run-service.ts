@@ -12,6 +12,7 @@ import { relayMetrics } from './platform-metrics.js'
 import { openRuntime } from './runtime.js'
 import type { OpenRuntime } from './runtime.js'
 import type { OpenedService, ServiceAssembly } from './service.js'
+import { startRequestSweeper } from './sweep-requests.js'
 
 /** A service that serves. Its end has stages, so that whoever runs several can end each stage of all before the next. */
 export interface RunningService {
@@ -46,6 +47,7 @@ export const runService = async (host: Host, assembly: ServiceAssembly): Promise
     const ready = async () => Object.values(await checks()).every(Boolean)
     const server = await serve({ runtime, service, host, ready })
     const relay = assembly.migrations === undefined ? undefined : relayOf(runtime)
+    const sweeper = assembly.migrations === undefined ? undefined : startRequestSweeper(runtime.relayPool, runtime.log)
     const health = await serveHealth({ registry: runtime.registry, port: metricsPortOf(config, name), checks })
     return {
       name,
@@ -53,7 +55,10 @@ export const runService = async (host: Host, assembly: ServiceAssembly): Promise
       metricsPort: health.port,
       checks,
       drain: () => server.close(config.drainMs),
-      stopRelay: async () => relay?.close(),
+      stopRelay: async () => {
+        await sweeper?.close()
+        await relay?.close()
+      },
       close: async () => {
         await service.close()
         await health.close()
