@@ -114,7 +114,8 @@ const track = (server: Http2SecureServer) => {
   })
   server.on('secureConnection', (socket) => {
     sockets.add(socket)
-    idle.add(socket)
+    // Of HTTP/2 the session knows what is under way; requests show a stand-in of its socket, which nothing here would find.
+    if (socket.alpnProtocol !== 'h2') idle.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
   })
@@ -168,7 +169,15 @@ const answer = async (
 const unknown = (request: EdgeRequest, response: EdgeResponse): void => {
   const type = request.headers['content-type'] ?? ''
   if (type.startsWith('application/grpc')) {
-    response.writeHead(200, { 'content-type': type, 'grpc-status': '12', 'grpc-message': 'unknown method' }).end()
+    // Not by writeHead, which sends the headers before the end is known: a gRPC client takes them for trailers only if they end the stream.
+    response.statusCode = 200
+    for (const [name, value] of [
+      ['content-type', type],
+      ['grpc-status', '12'],
+      ['grpc-message', 'unknown method'],
+    ] as const)
+      response.setHeader(name, value)
+    response.end()
     return
   }
   response.writeHead(404, { 'content-type': 'application/json' }).end('{"code":"unimplemented","message":"unknown method"}')
