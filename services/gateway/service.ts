@@ -72,6 +72,26 @@ export interface Gateway extends Pick<EdgeServer, 'port'> {
   close(graceMs?: number): Promise<void>
 }
 
+/** How long an answer of the issuer is given to all who ask for it. */
+const JWKS_MS = 5_000
+
+/** One question for all who ask at once or soon after: nobody needs a token for this page, so it must not become a call of the mesh for each request. */
+const kept = (ask: () => Promise<string>, keepMs: number): (() => Promise<string>) => {
+  let answer: Promise<string> | undefined
+  let until = 0
+  return () => {
+    if (answer !== undefined && performance.now() < until) return answer
+    until = performance.now() + keepMs
+    const asked = ask()
+    answer = asked
+    // A failure is told to those who waited for it, and asked anew after.
+    asked.catch(() => {
+      if (answer === asked) answer = undefined
+    })
+    return asked
+  }
+}
+
 /** The only door for browsers and tenants. */
 export const openGateway = async (deps: GatewayDeps): Promise<Gateway> => {
   const refusals = createRefusals({ service: 'gateway', journal: deps.ports.journal, windowMs: deps.refusalWindowMs })
@@ -79,6 +99,7 @@ export const openGateway = async (deps: GatewayDeps): Promise<Gateway> => {
   const links = edgeChain(deps.limits, deps.upstreams)
   const unserved = () => Promise.reject(new Error('the edge only forwards'))
   const json = { 'content-type': 'application/json', 'cache-control': 'public, max-age=60' }
+  const jwksPage = kept(deps.jwks, JWKS_MS)
   const server = await startEdgeServer({
     host: deps.host,
     port: deps.port,
@@ -104,7 +125,7 @@ export const openGateway = async (deps: GatewayDeps): Promise<Gateway> => {
       },
       '/.well-known/jwks.json': async (response) => {
         try {
-          const jwks = await deps.jwks()
+          const jwks = await jwksPage()
           response.writeHead(200, json).end(jwks)
         } catch {
           response.writeHead(503, { 'content-type': 'application/json' }).end('{"status":"UNAVAILABLE"}')
