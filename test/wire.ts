@@ -3,6 +3,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { MetadataValue } from '@grpc/grpc-js'
 import { ChannelCredentials, Client, Metadata, status as Code } from '@grpc/grpc-js'
+import { Agent, request } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import { BadRequestSchema, ErrorInfoSchema } from '../proto/gen/google/rpc/error_details_pb.js'
 import { StatusSchema } from '../proto/gen/google/rpc/status_pb.js'
@@ -22,6 +23,8 @@ export interface Outcome {
   readonly traceId: string
   readonly trailers: Readonly<Record<string, readonly MetadataValue[]>>
   readonly messages: readonly Buffer[]
+  /** The caller left before the end: there are no trailers. */
+  readonly left: boolean
 }
 
 export interface CallOptions {
@@ -51,7 +54,7 @@ export const dialGrpc = (address: string, ca: string, certificate?: Certificate)
 
 const textOf = (values: readonly MetadataValue[] | undefined): string => (typeof values?.[0] === 'string' ? values[0] : '')
 
-const outcomeOf = (code: Code, message: string, metadata: Metadata, messages: readonly Buffer[]): Outcome => {
+const outcomeOf = (code: Code, message: string, metadata: Metadata, messages: readonly Buffer[], left = false): Outcome => {
   const trailers = Object.fromEntries(Object.keys(metadata.getMap()).map((name) => [name, metadata.get(name)]))
   const bytes = trailers['grpc-status-details-bin']?.[0]
   let reason = ''
@@ -73,6 +76,7 @@ const outcomeOf = (code: Code, message: string, metadata: Metadata, messages: re
     traceId: textOf(trailers['tenantry-trace-id']),
     trailers,
     messages,
+    left,
   }
 }
 
@@ -89,12 +93,12 @@ export const callGrpc = (client: Client, path: string, requests: readonly Uint8A
       (bytes) => bytes,
       (bytes) => bytes,
       metadata,
-      { deadline: Date.now() + (options.timeoutMs ?? 10_000) },
+      { deadline: Date.now() + (options.timeoutMs ?? 25_000) },
     )
     call.on('data', (bytes: Buffer) => {
       messages.push(bytes)
       if (messages.length === options.take) {
-        resolve(outcomeOf(Code.OK, '', metadata, messages))
+        resolve(outcomeOf(Code.OK, '', metadata, messages, true))
         call.cancel()
       }
     })
@@ -102,4 +106,27 @@ export const callGrpc = (client: Client, path: string, requests: readonly Uint8A
     call.on('status', ({ code, details, metadata: trailers }) => resolve(outcomeOf(code, details, trailers, messages)))
     for (const request of requests) call.write(Buffer.from(request))
     call.end()
+  })
+
+/** Closes idle connections by itself: nothing is left to close when a test ends. */
+const AGENT = new Agent({ keepAlive: true, timeout: 1_000 })
+
+export interface JsonAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+}
+
+/** One Connect call as JSON over HTTPS, as curl would make it. */
+export const postJson = (url: string, ca: string, body: string, token?: string): Promise<JsonAnswer> =>
+  new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
+    const sent = request(url, { method: 'POST', ca, headers, agent: AGENT }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, text: Buffer.concat(chunks).toString() }))
+    })
+    sent.on('error', reject)
+    sent.end(body)
   })
