@@ -11,6 +11,7 @@ import { openInstallation } from './installation.js'
 import type { Installation } from './installation.js'
 import { withPorts } from './ports.js'
 import { openStateDirectory } from './state-directory.js'
+import type { Timings } from './timings.js'
 
 export interface RunOptions {
   readonly config: Config
@@ -34,15 +35,15 @@ export interface Foundation {
 }
 
 /** The state directory, its log, and the installation in it: what one process and many begin with. Undone by `stop`, also when this rejects. */
-export const openFoundation = async (options: RunOptions, stop: StopList): Promise<Foundation> => {
-  const state = await openStateDirectory(options.config.stateDir, options.fresh)
+export const openFoundation = async (options: RunOptions, timings: Timings, stop: StopList): Promise<Foundation> => {
+  const state = await timings.timed('state', () => openStateDirectory(options.config.stateDir, options.fresh))
   stop.add('state directory', () => state.release())
   const placed = await withPorts({ ...options.config, stateDir: state.path })
   const config: Config = { ...placed, logFile: placed.logFile ?? join(state.path, 'log', 'tenantry.log') }
   const { destination, flush } = logDestination(config)
   stop.add('log', flush)
   const log = createLogger({ service: 'tenantry', level: config.logLevel, destination })
-  const installation = await openInstallation({ config, assemblies: ASSEMBLIES, log })
+  const installation = await openInstallation({ config, assemblies: ASSEMBLIES, log, timings })
   stop.add('postgres', () => installation.postgres.stop())
   writeEndpoints(installation.config)
   return { installation, destination, log }

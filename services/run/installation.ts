@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import type { Config } from '../platform/config/schema.js'
 import { migrateEventLog } from '../platform/events/embedded/schema/migrations.js'
@@ -23,6 +22,7 @@ import type { Secrets } from '../platform/runtime/secrets.js'
 import type { ServiceAssembly } from '../platform/runtime/service.js'
 import { ensurePlatformTenant } from '../tenant/bootstrap.js'
 import { ensureFirstOperator } from './operator.js'
+import type { Timings } from './timings.js'
 
 /** Everything that services stand on: databases with their roles and tables, the platform tenant with its keys and its first operator. */
 export interface Installation {
@@ -33,8 +33,6 @@ export interface Installation {
   readonly operator: { readonly path: string; readonly written: boolean }
   readonly postgres: EmbeddedPostgres
   readonly created: boolean
-  /** Milliseconds of each step. */
-  readonly timings: Readonly<Record<string, number>>
 }
 
 export interface InstallationOptions {
@@ -42,20 +40,19 @@ export interface InstallationOptions {
   readonly config: Config
   readonly assemblies: readonly ServiceAssembly[]
   readonly log: Logger
+  readonly timings: Timings
 }
 
 /**
  * Brings the installation of a state directory to where services can start: idempotent, and whole again after a crash at any point, because every step
  * finds what it has done before. What it starts (Postgres) ends with this process.
  */
-export const openInstallation = async ({ config: given, assemblies, log }: InstallationOptions): Promise<Installation> => {
-  const timings: Record<string, number> = {}
-  const timed = async <T>(step: string, work: () => Promise<T>): Promise<T> => {
-    const started = performance.now()
-    const result = await work()
-    timings[step] = Math.round(performance.now() - started)
-    return result
-  }
+export const openInstallation = async ({
+  config: given,
+  assemblies,
+  log,
+  timings: { timed },
+}: InstallationOptions): Promise<Installation> => {
   const { stateDir } = given
   const postgres = await timed('postgres', () =>
     startEmbedded({ directory: join(stateDir, 'postgres'), log: (line) => log.info({ postgres: line }, 'postgres') }),
@@ -75,7 +72,7 @@ export const openInstallation = async ({ config: given, assemblies, log }: Insta
     await timed('migrate', () => migrateAll(assemblies, as))
     const { platformKey, operator } = await timed('platform', () => ensurePlatform({ config, secrets: kept, as }))
     const secrets = keepPlatformKey(stateDir, kept, platformKey)
-    return { config, secrets, platformKey, operator, postgres, created: postgres.created, timings }
+    return { config, secrets, platformKey, operator, postgres, created: postgres.created }
   } catch (error) {
     await postgres.stop()
     throw error

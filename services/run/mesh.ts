@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import type { Config, ConfigKey } from '../platform/config/schema.js'
 import { configKeys } from '../platform/config/schema.js'
@@ -12,6 +11,7 @@ import { openFoundation } from './foundation.js'
 import type { RunOptions, Running } from './foundation.js'
 import { supervise } from './supervise.js'
 import type { Supervised } from './supervise.js'
+import { startTimings } from './timings.js'
 
 const READY_MS = 60_000
 /** Beyond the drain: relays, and the journal's end. */
@@ -36,10 +36,10 @@ const environmentOf = (config: Config, env: MeshRunOptions['env'], service: Serv
 
 /** One process per service, started again when it dies. This process holds Postgres and the state directory. Resolves when all take calls. */
 export const runMesh = async (options: MeshRunOptions): Promise<Running> => {
-  const started = performance.now()
+  const timings = startTimings()
   const stop = createStopList((step, error) => options.say(`stopping ${step}: ${(error as Error).message}`))
   try {
-    const { installation, log } = await openFoundation(options, stop)
+    const { installation, log } = await openFoundation(options, timings, stop)
     const { config } = installation
     const waiting = new Map<ServiceName, () => void>()
     const children = ASSEMBLIES.map(({ name }) => {
@@ -57,8 +57,8 @@ export const runMesh = async (options: MeshRunOptions): Promise<Running> => {
       return { name, ready, child }
     })
     stop.add('services', () => stopChildren(children, config.drainMs + STOP_EXTRA_MS))
-    await within(Promise.all(children.map(({ ready }) => ready)), READY_MS)
-    log.info({ ...installation.timings, total: Math.round(performance.now() - started) }, 'started')
+    await timings.timed('services', () => within(Promise.all(children.map(({ ready }) => ready)), READY_MS))
+    log.info(timings.read(), 'started')
     for (const line of banner(installation, options.version)) options.say(line)
     return { config, stop: () => stop.run() }
   } catch (error) {

@@ -23,8 +23,11 @@ export interface FactsParts {
   readonly log: Logger
 }
 
-/** The read model of a service: each owner is asked over the mesh, and in an owner its own part comes from its own database. */
-export const openFacts = ({ config, assembly, peer, relayPool, registry, log }: FactsParts): FactsModel => {
+/**
+ * The read model of a service: each owner is asked over the mesh, and in an owner its own part comes from its own database. `leave`: the process is
+ * about to stop.
+ */
+export const openFacts = ({ config, assembly, peer, relayPool, registry, log }: FactsParts): { facts: FactsModel; leave(): void } => {
   const source = (name: (typeof OWNERS)[number]): FactSource => {
     if (assembly.name === name) {
       if (assembly.factTables === undefined) throw new Error(`${name} owns facts but says not which`)
@@ -34,24 +37,23 @@ export const openFacts = ({ config, assembly, peer, relayPool, registry, log }: 
     return { name, renew: (cursor, deadline) => client.renew({ cursor }, { deadline }) }
   }
   const metrics = factMetrics(registry, OWNERS)
-  let closed = false
+  let leaving = false
   const facts = createFacts({
     owners: OWNERS.map(source),
     leaseMs: config.factsLeaseMs,
     renewMs: config.factsRenewMs,
-    // A renewal under way when this closes fails for want of a connection: no news then.
+    // While all leave, owners are gone before those who ask them: no news then.
     log: {
-      warn: (...entry: Parameters<Logger['warn']>) => (closed ? undefined : log.warn(...entry)),
+      warn: (...entry: Parameters<Logger['warn']>) => (leaving ? undefined : log.warn(...entry)),
       info: log.info.bind(log),
     } as Pick<Logger, 'warn' | 'info'>,
     onRenewal: metrics.renewal,
   })
   metrics.watch(() => facts.age())
   return {
-    ...facts,
-    close: () => {
-      closed = true
-      facts.close()
+    facts,
+    leave: () => {
+      leaving = true
     },
   }
 }

@@ -72,7 +72,11 @@ export const openHost = async (options: HostOptions): Promise<Host> => {
     if (password === undefined) throw new Error(`no password for the role ${role}`)
     return { host: config.databaseHost ?? '127.0.0.1', port: config.databasePort, database, user: role, password }
   }
-  const onError = (error: Error) => log.warn({ err: error }, 'a connection to the event log broke')
+  let closing = false
+  const onError = (error: Error) => {
+    // A pool's end does not wait for its connections' last words.
+    if (!closing) log.warn({ err: error }, 'a connection to the event log broke')
+  }
   const producer = workerPool(connection('events', 'events_producer'), { max: 4, onError })
   const consumer = services.includes('audit') ? workerPool(connection('events', 'events_consumer'), { max: 8, onError }) : undefined
   const eventLog = createEmbeddedLog({ producer, consumer, log })
@@ -109,6 +113,7 @@ export const openHost = async (options: HostOptions): Promise<Host> => {
     kms: () => (keyring ??= openLocalKeyring({ path: join(config.stateDir, 'keyring.json') })),
     connection,
     close: async () => {
+      closing = true
       await eventLog.close()
       await Promise.all([producer.end(), consumer?.end()])
       decisionPoint.close()

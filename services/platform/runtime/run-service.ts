@@ -21,6 +21,8 @@ export interface RunningService {
   readonly metricsPort: number
   /** What it needs to take calls, and what of it is there. */
   checks(): Promise<Record<string, boolean>>
+  /** Before any service of the process drains. */
+  leave(): void
   /** Leaves rotation and lets calls under way end. */
   drain(): Promise<void>
   /** Sends what waits in the outbox. */
@@ -54,6 +56,7 @@ export const runService = async (host: Host, assembly: ServiceAssembly): Promise
       port: server.port,
       metricsPort: health.port,
       checks,
+      leave: () => runtime.leave(),
       drain: () => server.close(config.drainMs),
       stopRelay: async () => {
         await sweeper?.close()

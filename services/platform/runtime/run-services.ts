@@ -28,6 +28,7 @@ export const runServices = async (host: Host, assemblies: readonly ServiceAssemb
   const end = async (): Promise<void> => {
     const edge = services.filter(({ name }) => name === 'gateway')
     const inner = services.filter(({ name }) => name !== 'gateway')
+    for (const service of services) service.leave()
     await each(edge, (service) => service.drain())
     await each(inner, (service) => service.drain())
     await each(inner, (service) => service.stopRelay())

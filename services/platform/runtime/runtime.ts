@@ -89,6 +89,8 @@ export interface Runtime {
 export interface OpenRuntime extends Runtime {
   /** Told what the service's own JWK Set is, once it is open (identity). */
   setJwks(own: OpenedService['jwks']): void
+  /** The process is about to stop: what is lost from here on is no news. */
+  leave(): void
   /** Connections and telemetry, after the service has stopped. */
   close(): Promise<void>
 }
@@ -116,7 +118,11 @@ export const openRuntime = async (host: Host, assembly: ServiceAssembly): Promis
   stop.add('certificates', () => source.close())
   const peers = openPeers(config, source, service)
   stop.add('peers', () => peers.close())
-  const onError = (error: Error) => log.warn({ err: error }, 'a connection to the database broke')
+  let closing = false
+  const onError = (error: Error) => {
+    // A pool's end does not wait for its connections' last words.
+    if (!closing) log.warn({ err: error }, 'a connection to the database broke')
+  }
   const pool = (database: string, role: string, max: number): WorkerPool => {
     const made = workerPool(host.connection(database, role), { max, onError })
     stop.add(role, () => made.end())
@@ -124,7 +130,7 @@ export const openRuntime = async (host: Host, assembly: ServiceAssembly): Promis
   }
   let relay: WorkerPool | undefined
   const relayPool = (): WorkerPool => (relay ??= pool(service, `${service}_relay`, 4))
-  const facts = openFacts({ config, assembly, peer: peers.peer, relayPool, registry, log })
+  const { facts, leave } = openFacts({ config, assembly, peer: peers.peer, relayPool, registry, log })
   stop.add('facts', () => facts.close())
   let own: OpenedService['jwks']
   const jwks = issuerKeys(service === 'identity' ? () => own?.() ?? Promise.reject(new Error('not open yet')) : peers.jwks)
@@ -194,6 +200,10 @@ export const openRuntime = async (host: Host, assembly: ServiceAssembly): Promis
     setJwks: (jwksOf) => {
       own = jwksOf
     },
-    close: () => stop.run(),
+    leave,
+    close: () => {
+      closing = true
+      return stop.run()
+    },
   }
 }
