@@ -42,6 +42,7 @@ const INVOICES = [
   'total:number:required',
 ]
 const BATCH = 200
+const LIST = 'tenantry.audit.v1.AuditService/ListEvents'
 /** How long the audit trail may take to show a call. */
 const TRAIL_MS = 15_000
 
@@ -140,11 +141,16 @@ const refusal = async (call: Promise<unknown>): Promise<{ reason: string; decisi
 /** Prints the newest entries of a tenant's log, once it shows the decisions that are waited for. */
 const trail = async (operator: Operator, seat: Seat, decisions: readonly string[], say: (line: string) => void): Promise<void> => {
   const until = performance.now() + TRAIL_MS
+  let newest: bigint | undefined
   for (;;) {
-    const { entries } = await operator.edge.client(AuditService).listEvents({ tenantId: seat.tenantId, pageSize: 200 })
+    const { entries } = await operator.edge.client(AuditService).listEvents({ tenantId: seat.tenantId, pageSize: 500 })
     const seen = new Set(entries.map((entry: Entry) => entry.decisionId))
     const missing = decisions.filter((decision) => !seen.has(decision))
-    if (missing.length === 0 && entries.length > 0) {
+    // Two looks with the same head: what was done has arrived. (Each look adds its own record, of this operator's.)
+    const head = entries.find((entry) => entry.entry.case === 'event' || entry.entry.value?.method !== LIST)?.index
+    const settled = head !== undefined && head === newest
+    newest = head
+    if (missing.length === 0 && settled) {
       for (const line of layout(grouped(entries).slice(0, 14))) say(line)
       return
     }

@@ -14,8 +14,12 @@ export const workerPool = (
   { max = MAX_CONNECTIONS, onError = () => undefined }: { max?: number; onError?: (error: Error) => void } = {},
 ): WorkerPool => {
   const pool = new pg.Pool({ ...clientOptions(connection), max, idleTimeoutMillis: IDLE_MS })
-  pool.on('error', onError)
+  // `end` does not wait for its connections' goodbyes: what the server says to one that is leaving is no news.
+  const heard = (error: Error): void => {
+    if (!pool.ending) onError(error)
+  }
+  pool.on('error', heard)
   // Between checkout and the next query, too: without a listener a broken connection would end the process.
-  pool.on('connect', (client) => client.on('error', onError))
+  pool.on('connect', (client) => client.on('error', heard))
   return pool
 }
