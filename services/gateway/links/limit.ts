@@ -1,5 +1,6 @@
 import type { Link } from '../../platform/mesh/chain.js'
 import { AppError } from '../../platform/mesh/errors.js'
+import { networkOf } from '../../platform/network-of.js'
 import type { RateLimit } from '../rate-limit.js'
 
 export interface EdgeLimits {
@@ -7,24 +8,6 @@ export interface EdgeLimits {
   readonly tenant: RateLimit
   /** Of one address, with or without a token. */
   readonly address: RateLimit
-}
-
-/**
- * Whose rate an address counts to: an IPv6 network of 64 bits is one customer's (RFC 6177), who may take another address of it for every call; an IPv4
- * address in IPv6 form (a server that listens on both) is that address.
- */
-export const rateKey = (address: string): string => {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped !== undefined) return mapped
-  if (!address.includes(':')) return address
-  const [before = '', after] = address.split('%', 1)[0]!.toLowerCase().split('::')
-  const head = before === '' ? [] : before.split(':')
-  const tail = after === undefined || after === '' ? [] : after.split(':')
-  const groups = after === undefined ? head : [...head, ...Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0'), ...tail]
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`
 }
 
 const limited = (what: string, afterMs: number): AppError =>
@@ -35,7 +18,7 @@ export const limitAddress = (limits: EdgeLimits): Link => ({
   name: 'limit-address',
   wrap(_method, _rpc, _ports, next) {
     return (call, exchange) => {
-      const wait = limits.address.take(rateKey(exchange.peer.address ?? ''))
+      const wait = limits.address.take(networkOf(exchange.peer.address ?? ''))
       if (wait > 0) throw limited('from this address', wait)
       return next(call, exchange)
     }

@@ -57,6 +57,14 @@ describe('login limits', () => {
     expect(await attempt('platform', 'spray9@example.com', 'wrong')).toBe('CREDENTIALS_REJECTED')
   })
 
+  it('refuse an IPv6 network as one address: whoever has it has 2^64 of them', async () => {
+    await reset()
+    for (let i = 0; i < 8; i++)
+      expect(await attempt('platform', `six${i}@example.com`, 'wrong', `2001:db8:0:1::${i}`)).toBe('CREDENTIALS_REJECTED')
+    expect(await attempt('platform', 'six8@example.com', 'wrong', '2001:db8:0:1:ffff::8')).toBe('TOO_MANY_ATTEMPTS')
+    expect(await attempt('platform', 'six9@example.com', 'wrong', '2001:db8:0:2::8')).toBe('CREDENTIALS_REJECTED')
+  })
+
   it('slide: an attempt of the window before counts by what of it is within reach', async () => {
     await reset()
     for (let i = 0; i < 3; i++) await attempt('platform', 'slide@example.com', 'wrong')

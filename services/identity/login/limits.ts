@@ -3,6 +3,7 @@ import { PLATFORM_TENANT } from '../../platform/ids.js'
 import type { KeyStore } from '../../platform/keys/key-store.js'
 import type { Call } from '../../platform/mesh/call.js'
 import { AppError } from '../../platform/mesh/errors.js'
+import { networkOf } from '../../platform/network-of.js'
 import type { Database } from '../../platform/postgres/database.js'
 import { inTenant } from '../deps.js'
 import { countAttempt } from '../store/count-attempt.js'
@@ -41,7 +42,7 @@ export const createLoginLimits = (options: LoginLimitOptions): LoginLimits => {
   const keysOf = async (call: Call, { slug, emailKey }: Attempt) => {
     const { key } = await keyStore.dataKey(PLATFORM_TENANT, 'identity.attempts')
     const of = (...parts: string[]): Buffer => createHmac('sha256', key).update(JSON.stringify(parts)).digest()
-    return { account: of('account', slug, emailKey), address: of('address', call.clientAddress ?? '') }
+    return { account: of('account', slug, emailKey), address: of('address', networkOf(call.clientAddress ?? '')) }
   }
   return {
     windowSeconds,
