@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { DestinationStream, Logger } from 'pino'
+import { ConfigError, environmentName } from '../platform/config/load.js'
 import type { Config } from '../platform/config/schema.js'
 import { logDestination } from '../platform/runtime/destination.js'
 import type { StopList } from '../platform/runtime/stop.js'
@@ -36,6 +37,8 @@ export interface Foundation {
 
 /** The state directory, its log, and the installation in it: what one process and many begin with. Undone by `stop`, also when this rejects. */
 export const openFoundation = async (options: RunOptions, timings: Timings, stop: StopList): Promise<Foundation> => {
+  if (options.config.databaseHost !== undefined)
+    throw new ConfigError([`${environmentName('databaseHost')} is for services that run by themselves: this brings a Postgres of its own`])
   const state = await timings.timed('state', () => openStateDirectory(options.config.stateDir, options.fresh))
   stop.add('state directory', () => state.release())
   const placed = await withPorts({ ...options.config, stateDir: state.path })
