@@ -71,8 +71,16 @@ export const startEdgeServer = async (options: EdgeServerOptions): Promise<EdgeS
     maxConnections: options.maxConnections,
   })
   const stopReloading = options.certificate.onChange(() => server.setSecureContext(options.certificate.current()))
-  const { sessions, sockets } = track(server)
+  const { sessions, sockets, idle } = track(server)
+  let closing = false
   server.on('request', (request, response) => {
+    const { socket } = request
+    idle.delete(socket)
+    response.once('close', () => {
+      idle.add(socket)
+      // A client that keeps its connection would hold up the stop.
+      if (closing && request.httpVersionMajor === 1) socket.destroySoon()
+    })
     void answer(options, handlers, request, response).catch((error: unknown) => {
       options.log.error({ err: error }, 'a request failed outside of its call')
       if (response.headersSent) response.stream?.close?.()
@@ -87,6 +95,7 @@ export const startEdgeServer = async (options: EdgeServerOptions): Promise<EdgeS
     port: (server.address() as AddressInfo).port,
     close: async (graceMs) => {
       stopReloading()
+      closing = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const session of sessions) session.close()
       const hard = setTimeout(() => {
@@ -100,12 +109,11 @@ export const startEdgeServer = async (options: EdgeServerOptions): Promise<EdgeS
   }
 }
 
-/** HTTP/1.1 sockets between requests. */
-const idle = new WeakSet<Socket>()
-
 const track = (server: Http2SecureServer) => {
   const sessions = new Set<ServerHttp2Session>()
   const sockets = new Set<Socket>()
+  /** HTTP/1.1 sockets between requests. */
+  const idle = new WeakSet<Socket>()
   server.on('session', (session) => {
     sessions.add(session)
     session.setTimeout(IDLE_MS, () => session.close())
@@ -121,7 +129,7 @@ const track = (server: Http2SecureServer) => {
   })
   server.on('tlsClientError', () => {})
   server.on('sessionError', () => {})
-  return { sessions, sockets }
+  return { sessions, sockets, idle }
 }
 
 const routerOf = (options: EdgeServerOptions): Map<string, UniversalHandler> => {
@@ -143,9 +151,6 @@ const answer = async (
   request: EdgeRequest,
   response: EdgeResponse,
 ): Promise<void> => {
-  const { socket } = request
-  idle.delete(socket)
-  response.once('close', () => idle.add(socket))
   response.setHeader('x-content-type-options', 'nosniff')
   response.setHeader('strict-transport-security', 'max-age=31536000')
   if (handleCors(options.corsOrigins, request, response)) return
@@ -159,7 +164,7 @@ const answer = async (
     return
   }
   const { headers, problem } = passedHeaders(request.rawHeaders)
-  const edge: EdgeArrival = { headers, problem, address: socket.remoteAddress, entered: false }
+  const edge: EdgeArrival = { headers, problem, address: request.socket.remoteAddress, entered: false }
   const values = createContextValues().set(EDGE_ARRIVAL, edge)
   const universal = universalRequestFromNodeRequest(request, response, undefined, values)
   await universalResponseToNodeResponse(await serve(handler, universal, edge), response)
