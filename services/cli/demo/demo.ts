@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { AuditService } from '../../../proto/gen/tenantry/audit/v1/audit_pb.js'
 import type { Entry } from '../../../proto/gen/tenantry/audit/v1/audit_pb.js'
@@ -111,7 +112,7 @@ const importFile = async (
   const { tenantId, collectionId } = collection!
   async function* messages() {
     let records = []
-    for await (const { recordId, fields } of readCsv(file.pathname, collection!.fields, idColumn, prefix)) {
+    for await (const { recordId, fields } of readCsv(fileURLToPath(file), collection!.fields, idColumn, prefix)) {
       records.push({ recordId, fields })
       if (records.length === BATCH) {
         yield { tenantId, collectionId, records }
