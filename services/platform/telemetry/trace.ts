@@ -65,7 +65,11 @@ const otlpExporters = async (env: OtelEnvironment): Promise<tracing.SpanExporter
   if (!wantsOtlp(env)) return []
   const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf'
   const { OTLPTraceExporter } =
-    protocol === 'grpc' ? await import('@opentelemetry/exporter-trace-otlp-grpc') : await import('@opentelemetry/exporter-trace-otlp-http')
+    protocol === 'grpc'
+      ? await import('@opentelemetry/exporter-trace-otlp-grpc')
+      : protocol === 'http/json'
+        ? await import('@opentelemetry/exporter-trace-otlp-http')
+        : await import('@opentelemetry/exporter-trace-otlp-proto')
   return [new OTLPTraceExporter()]
 }
 
