@@ -67,6 +67,7 @@ const open = async (world: World) => {
     // The envelope of each record is made; the event log behind it is another process's work.
     produce: async () => undefined,
     toMessage: accessMessage,
+    observe: { event: (event) => console.error('the journal:', event) },
   })
   const decisionPoint = await openDecisionPoint({ directory: POLICY_DIRECTORY })
   const sealer = createSealer()

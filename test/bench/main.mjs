@@ -1,6 +1,6 @@
 // `npm run bench [-- name... --seconds N --rounds N]`: bundles the benchmarks into dist/bench and runs them. Packages stay outside of the bundle, so that
 // what is measured and what it is measured against use the same ones.
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -19,8 +19,8 @@ const keepOwnPlace = {
   },
 }
 
+// Files of an earlier bundle stay: a run of it may still read them.
 const esbuild = await import('esbuild')
-rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 await esbuild.build({
   entryPoints: readdirSync(here)

@@ -14,5 +14,7 @@ export const workDirectory = (name: string): { path: string; remove(): void } =>
   const parent = fileURLToPath(new URL('dist/bench/state/', ROOT))
   mkdirSync(parent, { recursive: true, mode: 0o755 })
   const path = mkdtempSync(`${parent}${name}-`)
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+  const remove = () => rmSync(path, { recursive: true, force: true })
+  process.once('exit', remove)
+  return { path, remove }
 }

@@ -116,10 +116,15 @@ export const openData = async (directory: string) => {
     /** One CreateRecord, behind the chain: definition, event, context, statement, COMMIT. */
     async write({ tenantId, collectionId }: Target, withRequestId: boolean): Promise<void> {
       const deadline = workDeadline(30_000)
+      const known = calls.get(tenantId)!
+      const { decision } = known
       const call = {
-        ...calls.get(tenantId)!,
+        ...known,
         deadline,
         decisionId: random16(),
+        // Deciding is the chain's and the policy's: measured there.
+        mayWrite: true,
+        decideWithRow: async () => decision,
         nextEvent: () => ({ id: newId('evt'), ordinal: 1 }),
         dropEvents: () => undefined,
       }
