@@ -9,7 +9,7 @@ const dist = join(root, 'dist')
 const stampFile = join(dist, '.stamp.json')
 
 /** Folders whose files decide whether dist/ is stale. */
-const SOURCES = ['services', 'test/bench', 'proto/gen', 'policies/bundle', 'deploy/build.mjs', 'package-lock.json']
+const SOURCES = ['services', 'proto/gen', 'policies/bundle', 'deploy/build.mjs', 'package-lock.json']
 /** Copied beside the bundle, because they are read as files. */
 const isCopied = (path) => /^services\/(.+\/)?migrations\/[^/]+\.sql$/.test(path) || path.startsWith('policies/bundle/')
 
@@ -62,10 +62,10 @@ const keepOwnPlace = {
   },
 }
 
-/** Every services/<name>/main.ts, and the benchmark's. */
+/** Every services/<name>/main.ts. */
 const entryPoints = () => {
   const folders = readdirSync(join(root, 'services'), { withFileTypes: true }).map((entry) => `services/${entry.name}`)
-  return [...folders, 'test/bench'].map((folder) => `${folder}/main.ts`).filter((entry) => existsSync(join(root, entry)))
+  return folders.map((folder) => `${folder}/main.ts`).filter((entry) => existsSync(join(root, entry)))
 }
 
 /** Writes through a temporary name: a process that starts meanwhile never reads half a file. */

@@ -6,7 +6,7 @@ const [mode, ...rest] = process.argv.slice(2)
 const modes = {
   '--mesh': ['../dist/services/run/main.js', ['mesh']],
   '--demo': ['../dist/services/cli/main.js', ['demo']],
-  '--bench': ['../dist/test/bench/main.js', []],
+  '--bench': ['../test/bench/main.mjs', []],
 }
 const isMode = mode !== undefined && mode in modes
 

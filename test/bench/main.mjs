@@ -24,7 +24,7 @@ const esbuild = await import('esbuild')
 mkdirSync(out, { recursive: true })
 await esbuild.build({
   entryPoints: readdirSync(here)
-    .filter((file) => file.endsWith('.ts') && file !== 'main.ts')
+    .filter((file) => file.endsWith('.ts'))
     .map((file) => join(here, file)),
   outdir: out,
   chunkNames: 'chunk-[hash]',
