@@ -48,8 +48,9 @@ export const changeTenant = async <Desc extends DescMessage>(
     if (!statement) return current
     const event = deps.seal(tenantEvent(update.change, request.tenantId, update.fields), call)
     const [[row]] = await deps.db.run(db, attach(emitting(statement, event, call), request.tenantId))
-    if (update.narrows) await sleep(deps.leaseMs + LEASE_MARGIN_MS, undefined, { signal: call.deadline.signal })
     return row!
   })
+  // Also when it was so already, or is asked for again: the first change may be on its way still.
+  if (update.narrows) await sleep(deps.leaseMs + LEASE_MARGIN_MS, undefined, { signal: call.deadline.signal })
   return toTenant(done.replayed ? await read() : done.result)
 }

@@ -37,6 +37,7 @@ const withPurpose = (call: Call, tenant: string, purpose: ContextPurpose): OnceC
   method: call.method,
   subject: call.subject,
   workload: call.workload,
+  committed: (ids) => call.committed?.(ids),
   get mayWrite() {
     return call.mayWrite
   },

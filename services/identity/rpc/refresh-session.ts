@@ -41,6 +41,8 @@ const rotate = (deps: IdentityDeps, call: Call, tenantId: string, { sessionId, h
       selectPresented(tenantId, sessionId, hash, deps.lifetimes.refreshGrace),
     )
     if (!row || row.generation === null) throw invalid()
+    // Proven by the token: the record goes where the event goes.
+    call.enterTenant(tenantId)
     const verdict = judge(row)
     if (verdict === 'reused') return { reused: row }
     // No policy asks that of an anonymous call; its token has proven by now whose it is.

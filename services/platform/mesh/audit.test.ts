@@ -116,17 +116,23 @@ describe('the audit link', () => {
     expect(record!.sealed[0]!.keyId).toBe(`key:${own}`)
   })
 
-  it('counts the events of a call that succeeded, without those taken back, and none of one that failed', async () => {
+  it('counts the events that were committed, of a call that failed afterwards too, and none that only were numbered', async () => {
     const made: string[] = []
     mesh = await createTestMesh({
       routes: records({
         createRecord: (request: { recordId: string }, call: Call) => {
           const draft = { type: 't', topic: 'changes', subject: 's' } as const
-          const [first, second] = [call.nextEvent(draft), call.nextEvent(draft)]
-          expect([first.ordinal, second.ordinal]).toEqual([1, 2])
-          call.dropEvents?.([first.id])
-          made.push(second.id)
-          return request.recordId === 'taken' ? Promise.reject(new AppError('ALREADY_EXISTS', 'taken')) : Promise.resolve({})
+          const ids = Array.from({ length: 4 }, () => call.nextEvent(draft)).map(
+            ({ id, ordinal }, at) => (expect(ordinal).toBe(at + 1), id),
+          )
+          const [rolledBack, later, skipped, first] = ids as [string, string, string, string]
+          if (request.recordId === 'replayed') return Promise.resolve({})
+          // In whatever order transactions end, the record has the events by their ordinals.
+          call.committed?.([first, skipped])
+          call.committed?.([later])
+          call.dropEvents?.([skipped, rolledBack])
+          made.splice(0, made.length, later, first)
+          return request.recordId === 'failing' ? Promise.reject(new AppError('DEADLINE_EXCEEDED', 'late')) : Promise.resolve({})
         },
       }),
     })
@@ -134,10 +140,12 @@ describe('the audit link', () => {
     const create = (recordId: string) =>
       client.createRecord({ tenantId: tenant, collectionId: newId('col'), recordId, fields: {} }, { token: mesh.token({ tenant }) })
     await create('new')
-    expect(mesh.records[0]).toMatchObject({ eventCount: 1 })
+    expect(mesh.records[0]).toMatchObject({ eventCount: 2 })
     expect(Buffer.from(mesh.records[0]!.eventsDigest)).toEqual(Buffer.from(eventsDigest(made)))
-    expect(await reason(create('taken'))).toBe('ALREADY_EXISTS')
-    expect(mesh.records[1]).toMatchObject({ eventCount: 0, outcome: Outcome.FAILED })
+    expect(await reason(create('failing'))).toBe('DEADLINE_EXCEEDED')
+    expect(mesh.records[1]).toMatchObject({ eventCount: 2, outcome: Outcome.FAILED })
+    await create('replayed')
+    expect(mesh.records[2]).toMatchObject({ eventCount: 0, outcome: Outcome.OK })
   })
 
   it("writes an operator's call into the platform's log, and a copy into that of the tenant, only once allowed", async () => {

@@ -112,6 +112,8 @@ export interface Call {
   nextEvent(draft: EventDraft): { id: string; ordinal: number }
   /** Takes back events that were numbered but not committed (a rollback, a replay of a request_id): the record counts only what happened. */
   dropEvents?(ids: readonly string[]): void
+  /** Told by the database layer once a transaction that emits these events has surely committed: the access record counts those, and no others. */
+  committed?(ids: readonly string[]): void
   /** Personal details for the sealed part of the access record (addresses are added by the chain itself). */
   seal(details: Record<string, unknown>): void
   /** For client streams that commit in batches: writes a `progress` record, reserved before and flushed before it resolves. */

@@ -88,7 +88,7 @@ describe('serveMesh()', () => {
           let created = 0n
           for await (const request of requests) {
             created += BigInt(request.records.length)
-            call.nextEvent({ type: 't', topic: 'changes', subject: 's' })
+            call.committed?.([call.nextEvent({ type: 't', topic: 'changes', subject: 's' }).id])
             await call.progress()
           }
           return { created }

@@ -17,6 +17,8 @@ export interface CallOrigin {
   readonly log: Logger
 }
 
+const NONE: string[] = []
+
 /**
  * A call as the chain fills it, one per call. A class for speed alone: one shape, methods on the prototype. What links tell each other stands here
  * beside what `Call` promises to handlers.
@@ -48,8 +50,9 @@ export class CallState implements Call {
   entered: string | undefined
   /** Ids of the events numbered so far, less those that were taken back. */
   readonly eventIds: string[] = []
-  /** How many of them are surely committed. */
-  committedEvents = 0
+  /** How many of those that happened a `progress` record has told of. */
+  toldEvents = 0
+  private readonly surely = new Set<string>()
   details: Record<string, unknown> | undefined
   private ordinals = 0
   private logger: Logger | undefined
@@ -100,6 +103,15 @@ export class CallState implements Call {
     const id = newId('evt')
     this.eventIds.push(id)
     return { id, ordinal: ++this.ordinals }
+  }
+
+  committed(ids: readonly string[]): void {
+    for (const id of ids) this.surely.add(id)
+  }
+
+  /** Events that surely happened, in the order of their ordinals. */
+  happened(): string[] {
+    return this.surely.size === 0 ? NONE : this.eventIds.filter((id) => this.surely.has(id))
   }
 
   dropEvents(ids: readonly string[]): void {

@@ -65,10 +65,14 @@ const FALLBACK: Partial<Record<Code, ReasonName>> = {
 /** The error that a peer sent, as our own: reason, metadata and violations from its details, if they are ours. */
 export const errorOf = (code: Code, message: string, details: Uint8Array | undefined): AppError => {
   let reason = FALLBACK[code] ?? 'INTERNAL'
+  let text = message
   let metadata: Record<string, string> = {}
   let violations: FieldViolation[] = []
   try {
-    for (const any of details === undefined ? [] : fromBinary(StatusSchema, details).details) {
+    const status = details === undefined ? undefined : fromBinary(StatusSchema, details)
+    // Exact, while grpc-message is percent-encoded by rules that not all follow alike.
+    if (status !== undefined && status.message !== '') text = status.message
+    for (const any of status?.details ?? []) {
       const info = anyUnpack(any, ErrorInfoSchema)
       if (info !== undefined && info.domain === DOMAIN && Object.hasOwn(CODES, info.reason)) {
         reason = info.reason as ReasonName
@@ -79,5 +83,5 @@ export const errorOf = (code: Code, message: string, details: Uint8Array | undef
   } catch {
     // Details that can't be read are as good as none.
   }
-  return new AppError(reason, message, { metadata, violations })
+  return new AppError(reason, text, { metadata, violations })
 }

@@ -7,6 +7,8 @@ export type DbCall = Pick<Call, 'tenant' | 'deadline' | 'mayWrite' | 'span'> & {
   /** The operation that a context of purpose `provision` is for. */
   readonly operation?: string
   readonly method?: { readonly name: string }
+  /** Told which events have surely committed. */
+  committed?(ids: readonly string[]): void
 }
 
 /**

@@ -60,18 +60,25 @@ export const emitting = <Row>(statement: Statement<Row>, draft: SealedDraft, cal
   const own = ['text', 'text', 'text', 'text', 'text', 'int', 'text[]', 'jsonb', 'bytea[]']
   const part = `emitted as (insert into platform.outbox (${EVENT_COLUMNS}, sealed, ${CALL_COLUMNS.join(', ')}, version, fact)
     select ${parameters(first, [...own, ...CALL_TYPES])}, changed.version, ${draft.factSql ?? 'null::jsonb'} from changed)`
-  return withPart(statement, '+event', draft.factSql, part, [
-    draft.tenant ?? call.tenant,
-    draft.id,
-    draft.topic,
-    draft.type,
-    draft.subject,
-    draft.ordinal,
-    draft.changedFields ?? [],
-    JSON.stringify(draft.attributes ?? {}),
-    partsOf(draft),
-    ...callValues(call),
-  ])
+  return withPart(
+    statement,
+    '+event',
+    draft.factSql,
+    part,
+    [draft.id],
+    [
+      draft.tenant ?? call.tenant,
+      draft.id,
+      draft.topic,
+      draft.type,
+      draft.subject,
+      draft.ordinal,
+      draft.changedFields ?? [],
+      JSON.stringify(draft.attributes ?? {}),
+      partsOf(draft),
+      ...callValues(call),
+    ],
+  )
 }
 
 /**
@@ -98,23 +105,30 @@ export const emittingEach = <Row, K extends string & keyof Row>(
       ${parameters(first + own.length, CALL_TYPES)}, changed.version, ${factSql ?? 'null::jsonb'}
     from changed left join unnest(${parameters(first, own)})
       as draft (key, tenant_id, id, topic, type, subject, ordinal, changed_fields, attributes, sealed) on draft.key = changed.${key})`
-  return withPart(statement, '+events', factSql, part, [
-    [...drafts.keys()],
-    list.map((draft) => draft.tenant ?? call.tenant),
+  return withPart(
+    statement,
+    '+events',
+    factSql,
+    part,
     list.map(({ id }) => id),
-    list.map(({ topic }) => topic),
-    list.map(({ type }) => type),
-    list.map(({ subject }) => subject),
-    list.map(({ ordinal }) => ordinal),
-    list.map(({ changedFields = [] }) => JSON.stringify(changedFields)),
-    list.map(({ attributes = {} }) => JSON.stringify(attributes)),
-    list.map((draft) =>
-      partsOf(draft)
-        .map((bytes) => bytes.toString('hex'))
-        .join(','),
-    ),
-    ...callValues(call),
-  ])
+    [
+      [...drafts.keys()],
+      list.map((draft) => draft.tenant ?? call.tenant),
+      list.map(({ id }) => id),
+      list.map(({ topic }) => topic),
+      list.map(({ type }) => type),
+      list.map(({ subject }) => subject),
+      list.map(({ ordinal }) => ordinal),
+      list.map(({ changedFields = [] }) => JSON.stringify(changedFields)),
+      list.map(({ attributes = {} }) => JSON.stringify(attributes)),
+      list.map((draft) =>
+        partsOf(draft)
+          .map((bytes) => bytes.toString('hex'))
+          .join(','),
+      ),
+      ...callValues(call),
+    ],
+  )
 }
 
 /** The statement with one more part of its `with`. Its name tells texts apart that differ in `factSql`. */
@@ -123,11 +137,13 @@ const withPart = <Row>(
   suffix: string,
   factSql: string | undefined,
   part: string,
+  events: readonly string[],
   values: readonly unknown[],
 ): Statement<Row> => ({
   ...statement,
   name: `${statement.name}${suffix}${factSql === undefined ? '' : `-${createHash('sha256').update(factSql).digest('hex').slice(0, 8)}`}`,
   writes: true,
   also: [...(statement.also ?? []), part],
+  events: [...(statement.events ?? []), ...events],
   values: [...statement.values, ...values],
 })

@@ -102,6 +102,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
       throwFirst(call, [begun!, bound!], [])
       throwFirst(call, outcomes, statements)
       checkCommit(call, committed, changes)
+      tell(call, statements)
       return outcomes.map(({ rows }) => rows)
     })
 
@@ -121,6 +122,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
       throwFirst(call, await session.execute([{ text: 'begin' }, context(session, call)]), [])
       let open = true
       let changes = false
+      const sent: AnyStatement[] = []
       const tx = {
         run: async (...statements: AnyStatement[]): Promise<unknown[][]> => {
           if (!open) throw new Error('the transaction is over')
@@ -129,6 +131,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
           changes ||= statements.some(writes)
           const outcomes = await session.execute(statements.map((s) => ({ text: render(s, schema), values: s.values })))
           throwFirst(call, outcomes, statements)
+          sent.push(...statements)
           return outcomes.map(({ rows }) => rows)
         },
       } as unknown as Tx
@@ -138,6 +141,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
         throwIfOver(call)
         const [committed] = await session.execute([{ text: 'commit' }])
         checkCommit(call, committed!, changes)
+        tell(call, sent)
         return result
       } finally {
         // After a commit it answers with a warning; what it does not end makes the session unclean.
@@ -181,6 +185,12 @@ const throwIfOver = (call: DbCall): void => {
   const over = state(call)
   if (over.expired) throw new AppError('DEADLINE_EXCEEDED', 'the time for the call is over')
   if (over.cancelled) throw new AppError('CANCELLED', 'the caller cancelled')
+}
+
+/** Tells the call which events happened: its transaction has committed. */
+const tell = (call: DbCall, statements: readonly AnyStatement[]): void => {
+  const ids = statements.flatMap(({ events = [] }) => events)
+  if (ids.length > 0) call.committed?.(ids)
 }
 
 /** A method with row facts writes nothing before it decided with the row. */

@@ -21,6 +21,8 @@ export interface Statement<Row = Record<string, unknown>> {
   readonly writes?: boolean
   /** Further parts of its `with`, which see the changed rows as `changed`: what `emitting` and `once` add. Never written by hand. */
   readonly also?: readonly string[]
+  /** Ids of the events that it emits: see `emitting`. */
+  readonly events?: readonly string[]
   /** Never set: carries the row type. */
   readonly _row?: Row
 }

@@ -57,10 +57,6 @@ const counted = (exchange: Exchange, counts: Counts): Exchange => {
   }
 }
 
-/** Events that surely happened: all of a call that succeeded, and of one that failed those that a `progress` made certain. */
-const happened = (call: CallState, answer: Answer): string[] =>
-  answer.code === Code.OK ? call.eventIds : call.eventIds.slice(0, call.committedEvents)
-
 /** Refusals that may come without end from callers that no token speaks for; beyond the login limits, in the log of the tenant that was entered too. */
 const repeatable = (call: CallState, answer: Answer): boolean => {
   if (call.subject !== undefined || answer.code === Code.OK) return false
@@ -115,8 +111,9 @@ export const audit: Link = {
       }
       if (batches) {
         call.onProgress = async () => {
-          const events = call.eventIds.slice(call.committedEvents)
-          call.committedEvents = call.eventIds.length
+          const happened = call.happened()
+          const events = happened.slice(call.toldEvents)
+          call.toldEvents = happened.length
           await write(call, rooms, RecordKind.PROGRESS, logTenant(call), counts, undefined, events)
           // Room for the next batch, before it is made.
           rooms.reserve()
@@ -126,7 +123,7 @@ export const audit: Link = {
         const answer = await next(call, streaming ? counted(exchange, counts) : exchange)
         call.finish()
         const tenantId = logTenant(call)
-        const events = happened(call, answer)
+        const events = call.happened()
         const kind = opened ? RecordKind.CLOSED : RecordKind.CALL
         const record = () => buildRecord(call, { kind, tenantId, answer, counts, events })
         if (repeatable(call, answer)) {

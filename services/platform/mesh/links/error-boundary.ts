@@ -40,7 +40,8 @@ export const errorBoundary: Link = {
         const error = asAppError(thrown, call)
         if (error.code === Code.INTERNAL || error.code === Code.UNAVAILABLE) {
           const described = describeError(error)
-          call.log.error({ err: described }, 'call failed')
+          if (error.code === Code.INTERNAL) call.log.error({ err: described }, 'call failed')
+          else call.log.warn({ err: described }, 'call failed')
           call.span.addEvent('exception', { 'exception.type': error.cause instanceof Error ? error.cause.name : error.reason })
         }
         return answerError(error, call.decisionId)
