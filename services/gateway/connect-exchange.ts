@@ -2,16 +2,17 @@ import type { DescMessage, Message } from '@bufbuild/protobuf'
 import { toBinary } from '@bufbuild/protobuf'
 import { ConnectError, Code } from '@connectrpc/connect'
 import { AppError } from '../platform/mesh/errors.js'
+import { fieldOfType, unpairedSurrogates } from './message-fields.js'
 import type { Arrival, Exchange, Incoming, Peer } from '../platform/mesh/exchange.js'
 
 /** What a transport error of Connect means in our terms; its text may quote the message, so it stays here as the cause. */
-export const refusedMessage = (error: unknown): AppError => {
+export const refusedMessage = (error: unknown, input: DescMessage): AppError => {
   const code = ConnectError.from(error).code
   if (code === Code.ResourceExhausted)
     return new AppError('MESSAGE_TOO_LARGE', 'the message is larger than the gateway takes', { cause: error })
   if (code === Code.Canceled) return new AppError('CANCELLED', 'the caller cancelled', { cause: error })
   if (code === Code.DeadlineExceeded) return new AppError('DEADLINE_EXCEEDED', 'the deadline has passed', { cause: error })
-  const field = /cannot decode (?:field|message) ([A-Za-z0-9_.]+)/.exec(ConnectError.from(error).rawMessage)?.[1]
+  const [, kind, name] = /cannot decode (field|message|enum) ([A-Za-z0-9_.]+)/.exec(ConnectError.from(error).rawMessage) ?? []
   const unknown = /key "([A-Za-z0-9_]{1,64})" is unknown/.exec(ConnectError.from(error).rawMessage)?.[1]
   if (unknown !== undefined) {
     return new AppError('MALFORMED_MESSAGE', `${unknown}: is not a field of the request`, {
@@ -19,11 +20,25 @@ export const refusedMessage = (error: unknown): AppError => {
       cause: error,
     })
   }
-  const where = field === undefined ? undefined : field.slice(field.lastIndexOf('.') + 1)
+  // Of a message or an enum the decoder names the type: the caller knows the field.
+  const where = name === undefined ? undefined : kind === 'field' ? name.slice(name.lastIndexOf('.') + 1) : fieldOfType(input, name)
   return new AppError('MALFORMED_MESSAGE', where === undefined ? 'the message can not be read' : `${where}: has a value of another type`, {
     ...(where === undefined ? {} : { violations: [{ field: where, description: 'has a value of another type' }] }),
     cause: error,
   })
+}
+
+const unpaired = (field: string): AppError =>
+  new AppError('MALFORMED_MESSAGE', `${field}: must not contain unpaired surrogates`, {
+    violations: [{ field, description: 'must not contain unpaired surrogates' }],
+  })
+
+/** Built once per message. */
+const walks = new WeakMap<DescMessage, { readonly find: ReturnType<typeof unpairedSurrogates> }>()
+const illFormedIn = (input: DescMessage): ReturnType<typeof unpairedSurrogates> => {
+  const known = walks.get(input) ?? { find: unpairedSurrogates(input) }
+  walks.set(input, known)
+  return known.find
 }
 
 /** An exchange on a Connect handler's messages: one shape with the mesh's own, so that the edge has a chain like any service. */
@@ -34,15 +49,18 @@ export const connectExchange = (
   messages: AsyncIterable<Message>,
   send: (body: Buffer) => Promise<void>,
 ): Exchange => {
+  const illFormed = illFormedIn(input)
   const iterator = messages[Symbol.asyncIterator]()
   const next = async (): Promise<Incoming | undefined> => {
     try {
       const { value, done } = await iterator.next()
       if (done) return undefined
       const message = value as Message
+      const field = illFormed?.(message as unknown as Record<string, unknown>)
+      if (field !== undefined) throw unpaired(field)
       return { bytes: Buffer.from(toBinary(input, message)), message }
     } catch (error) {
-      throw refusedMessage(error)
+      throw error instanceof AppError ? error : refusedMessage(error, input)
     }
   }
   let opening: Promise<Incoming> | undefined

@@ -30,7 +30,7 @@ export const serve = async (
   const response = await handler(request)
   const peeked = await peek(response)
   if (edge.entered || peeked === undefined) return peeked ?? response
-  edge.unreadable = refusedMessage(await originalError(peeked))
+  edge.unreadable = refusedMessage(await originalError(peeked), handler.method.input)
   return handler(emptied(request))
 }
 
