@@ -5,6 +5,7 @@ import type { MetadataValue } from '@grpc/grpc-js'
 import { ChannelCredentials, Client, Metadata, status as Code } from '@grpc/grpc-js'
 import { Agent, request } from 'node:https'
 import { createSecureContext } from 'node:tls'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { BadRequestSchema, ErrorInfoSchema } from '../proto/gen/google/rpc/error_details_pb.js'
 import { StatusSchema } from '../proto/gen/google/rpc/status_pb.js'
 import type { Certificate } from '../services/platform/mesh/certificates/source.js'
@@ -110,6 +111,15 @@ export const callGrpc = (client: Client, path: string, requests: readonly Uint8A
 
 /** Closes idle connections by itself: nothing is left to close when a test ends. */
 const AGENT = new Agent({ keepAlive: true, timeout: 1_000 })
+
+/** A busy machine may be late with its facts: that is no answer to the call, so it is made again. */
+export const decided = async <T extends { readonly code?: Code; readonly status?: number }>(make: () => Promise<T>): Promise<T> => {
+  for (let left = 20; ; left--) {
+    const outcome = await make()
+    if ((outcome.code !== Code.UNAVAILABLE && outcome.status !== 503) || left === 0) return outcome
+    await sleep(200)
+  }
+}
 
 export interface JsonAnswer {
   readonly status: number

@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { DescMethod } from '@bufbuild/protobuf'
-import { status as Code } from '@grpc/grpc-js'
 import type { MeshService } from '../contracts.js'
 import { METHODS, nameOf, serversOf } from '../contracts.js'
 import type { Platform } from '../platform.js'
 import { requestBytes, requestJson } from '../requests.js'
 import type { Outcome } from '../wire.js'
-import { callGrpc } from '../wire.js'
+import { callGrpc, decided } from '../wire.js'
 import type { Caller, Cast } from './callers.js'
 import type { CallerKind } from './expectations.js'
 import { problemOf, readRow } from './verdict.js'
@@ -61,15 +59,6 @@ const call = (matrix: Matrix, row: string, caller: Caller, service: MeshService)
       : requestBytes(method, requestJson(method, requests.sceneOf(caller), requests.more(row, caller)))
   const client = caller.spiffeId === undefined ? platform.edgeClient : platform.dial(addressOf(service), caller.spiffeId)
   return callGrpc(client, `/${name}`, [bytes], { token: caller.token, take: GRPC[name]?.take })
-}
-
-/** A busy machine may be late with its facts: that is no decision, so such a call is made again. */
-const decided = async (make: () => Promise<Outcome>): Promise<Outcome> => {
-  for (let left = 10; ; left--) {
-    const outcome = await make()
-    if (outcome.code !== Code.UNAVAILABLE || left === 0) return outcome
-    await sleep(200)
-  }
 }
 
 /** Refresh tokens are good once: each call needs the answer of the one before. */
