@@ -148,8 +148,12 @@ describe('metadata at the edge (threats 16)', () => {
   }
   for (const [what, lines] of Object.entries(broken)) {
     it(`never reaches a call when HTTP itself is broken: ${what}`, async () => {
-      const answer = await postJson(edge, [`Authorization: ${bearer()}`, ...lines], json)
-      expect(answer.status).toBe(400)
+      // Node answers 400, or from 24 on may cut the connection before the answer is read: either way nobody was asked.
+      const status = await postJson(edge, [`Authorization: ${bearer()}`, ...lines], json).then(
+        (answer) => answer.status,
+        (error: NodeJS.ErrnoException) => error.code,
+      )
+      expect([400, 'ECONNRESET']).toContain(status)
       expect(edge.seen).toEqual([])
     })
   }
