@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import type { Config } from '../platform/config/schema.js'
@@ -10,7 +11,9 @@ const listen = (host: string, port: number): Promise<Server> =>
     server.listen(port, host, () => resolve(server))
   })
 
-const portOf = (server: Server): number => (server.address() as { port: number }).port
+/** Below the range that systems give to outgoing connections: a port that is free here does not go to one of those a moment later. */
+const LOW = 10_240
+const HIGH = 32_000
 
 /**
  * The configuration with a free port for each service on port 0, and its metrics port above it free too: chosen before anything starts, so that every
@@ -19,14 +22,14 @@ const portOf = (server: Server): number => (server.address() as { port: number }
 export const withPorts = async (config: Config): Promise<Config> => {
   const held: Server[] = []
   const pair = async (): Promise<number> => {
-    for (let attempt = 0; attempt < 50; attempt++) {
-      const server = await listen(config.host, 0)
-      held.push(server)
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const port = randomInt(LOW, HIGH)
       try {
-        held.push(await listen('127.0.0.1', portOf(server) + config.metricsPortOffset))
-        return portOf(server)
+        held.push(await listen(config.host, port))
+        held.push(await listen('127.0.0.1', port + config.metricsPortOffset))
+        return port
       } catch {
-        // Its neighbour is taken, or beyond the last port: another one.
+        // It or its neighbour is taken: another one.
       }
     }
     throw new Error('no free pair of ports')

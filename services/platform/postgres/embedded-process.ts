@@ -1,21 +1,35 @@
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Account } from './embedded-binaries.js'
 import { SERVER_ENV } from './embedded-cluster.js'
 import { alive, readPidFile } from './embedded-pid.js'
 
-export const freePort = (): Promise<number> =>
+export const freePort = async (): Promise<number> => {
+  for (let attempt = 0; ; attempt++) {
+    const port = randomInt(LOW, HIGH)
+    try {
+      await tried(port)
+      return port
+    } catch (error) {
+      if (attempt === 50) throw error
+    }
+  }
+}
+
+/** Below the range that systems give to outgoing connections: a port that is free here does not go to one of those a moment later. */
+const LOW = 10_240
+const HIGH = 32_000
+
+const tried = (port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()))
   })
 
 /**
