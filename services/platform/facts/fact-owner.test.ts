@@ -63,13 +63,23 @@ const renew = async (cursor: Uint8Array = new Uint8Array(), from: FactOwner = ow
 const told = (facts: Fact[]) => facts.map(({ fact }) => `${(fact.value as TenantFact).tenantId}=${(fact.value as TenantFact).status}`)
 
 describe('createFactOwner()', () => {
+  /** Transactions of other databases of the cluster hold its oldest one back, and facts are told again for them: asks until none does. */
+  const quiet = async (cursor: Uint8Array) => {
+    let answer = await renew(cursor)
+    for (let i = 0; i < 200 && answer.facts.length > 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 25))
+      answer = await renew(answer.cursor)
+    }
+    return answer
+  }
+
   it('tells everything to a reader without a cursor, and then only what changed', async () => {
     await put('a')
     await put('b')
     const first = await renew()
     expect(first).toMatchObject({ reset: true, more: false })
     expect(told(first.facts)).toEqual(['a=active', 'b=active'])
-    const nothing = await renew(first.cursor)
+    const nothing = await quiet(first.cursor)
     expect(nothing).toMatchObject({ facts: [], reset: false, more: false })
     await put('a', 'suspended')
     const changed = await renew(nothing.cursor)
