@@ -24,7 +24,6 @@ export const tenant: ServiceAssembly = {
     const { facts, sealer, region, log, pageTokens, config } = runtime
     const service = openTenantService({
       db: runtime.database(),
-      facts,
       region,
       self: { spiffeId: runtime.self.spiffeId, service: 'tenant' },
       log,

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino'
 import type { SealedDraft, EventDraft } from '../platform/events/draft.js'
-import type { Facts } from '../platform/facts/facts.js'
 import type { Call } from '../platform/mesh/call.js'
 import type { ContextPurpose, Database } from '../platform/postgres/database.js'
 import type { OnceCall } from '../platform/postgres/once.js'
@@ -11,7 +10,6 @@ import type { PageTokens } from '../platform/keys/page-token.js'
 /** What the tenant service is built from. */
 export interface TenantDeps {
   readonly db: Database
-  readonly facts: Facts
   readonly region: string
   /** The service's own workload: who its events say has acted. */
   readonly self: { readonly spiffeId: string; readonly service: 'tenant' }

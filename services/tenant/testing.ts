@@ -4,7 +4,6 @@ import { trace } from '@opentelemetry/api'
 import { pino } from 'pino'
 import { newId, PLATFORM_TENANT, random16 } from '../platform/ids.js'
 import type { EventDraft } from '../platform/events/draft.js'
-import type { Facts } from '../platform/facts/facts.js'
 import { createFactOwner } from '../platform/facts/fact-owner.js'
 import { createPageTokens } from '../platform/keys/page-token.js'
 import type { Call } from '../platform/mesh/call.js'
@@ -58,7 +57,6 @@ export const tenantFixture = async () => {
   const owner = createFactOwner({ pool: database.pool('tenant_relay'), tables: [tenantFacts] })
   const service = openTenantService({
     db: database.db,
-    facts: {} as Facts,
     region: 'local',
     self: { spiffeId: 'spiffe://tenantry.local/region/local/svc/tenant', service: 'tenant' },
     log,
